@@ -18,7 +18,7 @@ const (
 	// MaxBundle is the largest size of a bundle, in bytes: about a thousand keys.
 	MaxBundle = 128 << 10
 
-	bundleType = "munjigi-bundle"
+	bundleType = "application/munjigi-bundle+cbor"
 )
 
 // Mode is what a kind of facility does with a pass.

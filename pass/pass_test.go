@@ -379,7 +379,7 @@ func TestBundle(t *testing.T) {
 		}
 	}
 	// A receipt or a pass is no bundle, even by the root key.
-	other, err := cose.SignTyped(key("root"), "munjigi-receipt", contents())
+	other, err := cose.SignTyped(key("root"), "application/munjigi-receipt+cbor", contents())
 	if err != nil {
 		t.Fatal(err)
 	}

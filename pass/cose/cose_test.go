@@ -26,7 +26,7 @@ func TestAgainstGoCose(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	for name, h := range map[string]Header{"full": {Alg: AlgEdDSA, Kid: kid[:]}, "typed": {Alg: AlgEdDSA, Kid: kid[:], Type: "x"}, "empty": {}} {
+	for name, h := range map[string]Header{"full": {Alg: AlgEdDSA, Kid: kid[:]}, "typed": {Alg: AlgEdDSA, Kid: kid[:], Type: "text/x"}, "empty": {}} {
 		ours, err := Sign(priv, h, aad, []byte("payload"))
 		if err != nil {
 			t.Fatal(err)

@@ -30,7 +30,7 @@ const (
 	// MaxBody is the largest size of a batch, in bytes.
 	MaxBody = 64 << 10
 
-	receiptType = "munjigi-receipt"
+	receiptType = "application/munjigi-receipt+cbor"
 )
 
 // Visit is one admitted pass.

@@ -59,7 +59,7 @@ const bundle = new Map([
   [5, new Map([['park', new Map([[1, 2], [2, t0 - day]])]])],
   [6, [key('receipt').raw]]
 ])
-writeFileSync(join(out, 'npm.bundle'), sign1(root, new Map([[1, -8], [4, root.kid], [16, 'munjigi-bundle']]), Buffer.alloc(0), cbor(bundle)).toString('hex') + '\n')
+writeFileSync(join(out, 'npm.bundle'), sign1(root, new Map([[1, -8], [4, root.kid], [16, 'application/munjigi-bundle+cbor']]), Buffer.alloc(0), cbor(bundle)).toString('hex') + '\n')
 
 const plain = pass(kko, claims())
 write('plain', { expect: 'ok', issuer: 'kko', id: id.toString('hex') }, text(plain))
