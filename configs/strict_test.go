@@ -21,7 +21,7 @@ type sample struct {
 	Policies map[string]struct {
 		Mode string `toml:"mode"`
 	} `toml:"policies"`
-	Hidden  int `toml:"-"`
+	Hidden int `toml:"-"`
 }
 
 func TestDecode(t *testing.T) {
