@@ -1,0 +1,85 @@
+// Package display shows the kiosk's state: a [State] is drawn by a [Painter]
+// (pure: same state, same picture) and a [Screen] sends the picture to its
+// [Panel]s: framebuffer, web page, PNG file. [Lamps] are the green and red
+// lamp and the door's relay.
+//
+// Visitors read Korean first and English beside it; every answer has a colour,
+// a shape, words and a next step, and none of them blames anybody.
+package display
+
+import (
+	"image"
+	"time"
+)
+
+// Scene is what the whole screen says. It is the key of its words in texts/.
+type Scene string
+
+const (
+	Idle          Scene = "idle"           // waiting for a code, with the live picture
+	Seen          Scene = "seen"           // a code is seen and being verified
+	Accepted      Scene = "accepted"       // the visit is on disk
+	VerifiedOnly  Scene = "verified-only"  // policy verify-only: nothing is kept
+	Used          Scene = "used"           // used already: renew
+	Expired       Scene = "expired"        // renew
+	NotYetValid   Scene = "not-yet-valid"  // the phone's clock is ahead (State.Seconds)
+	Unreadable    Scene = "unreadable"     // our code, but truncated or not well-formed
+	NotAPass      Scene = "not-a-pass"     // some other QR code
+	UnknownIssuer Scene = "unknown-issuer" // unknown issuer or key
+	Forged        Scene = "forged"         // the signature does not fit
+	Revoked       Scene = "revoked"        // key or issuer revoked
+	ReaderTooOld  Scene = "reader-too-old" // the pass's version is newer than ours
+	PolicyOff     Scene = "policy-off"     // no check-in is needed
+	Clock         Scene = "clock"          // the reader's clock is not set
+	OutOfOrder    Scene = "out-of-order"   // disk, camera or keys fail
+	Wait          Scene = "wait"           // starting, or busy
+)
+
+// Scenes lists every scene.
+func Scenes() []Scene {
+	return []Scene{
+		Idle, Seen, Accepted, VerifiedOnly, Used, Expired, NotYetValid, Unreadable, NotAPass,
+		UnknownIssuer, Forged, Revoked, ReaderTooOld, PolicyOff, Clock, OutOfOrder, Wait,
+	}
+}
+
+// State is everything a picture is drawn from.
+type State struct {
+	Scene Scene
+	// Seconds is how far the phone's clock is ahead (NotYetValid); 0 is not said.
+	Seconds int
+	// Camera is the live picture of Idle, drawn mirrored so that people can
+	// aim; nil for none. Pictures that leave the device never hold it.
+	Camera *image.Gray
+	// Status is the strip along the lower edge.
+	Status Status
+	// Staff is the field for the facility's staff; nil for none. It is health
+	// data: looked at, never kept, never on a remote page.
+	Staff *Staff
+}
+
+// Level is how one part is. The zero Level is not shown.
+type Level uint8
+
+const (
+	Hidden Level = iota
+	OK
+	Warn
+	Bad
+)
+
+// Status is the honest light: how the reader itself is.
+type Status struct {
+	Camera, Network, Clock, Sound Level
+	Queue                         Level
+	Waiting                       int // visits not yet uploaded
+	Keys                          Level
+	KeysAge                       time.Duration // since the bundle was issued
+}
+
+// Staff is the fact of vaccination that came with the pass now on screen.
+type Staff struct {
+	Complete   bool // vaccination complete
+	TwoWeeksOn bool // 14 days have passed since
+	Doses      int
+}
