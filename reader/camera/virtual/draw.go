@@ -98,7 +98,7 @@ func (s *Scene) drawRow(row []uint16, tex texture, fine float64, inv [9]float64,
 }
 
 // prepareGlare places the lamp's reflection: an oval blob, twice as wide as
-// high, that moves against the phone. Its middle is three times white, so that
+// high, that slides over the glass as the hand tilts it. Its middle is three times white, so that
 // an area of 7.5·σx·σy is washed out.
 func (s *Scene) prepareGlare(screen *Screen, pose Pose, box image.Rectangle) {
 	clear(s.glareV)
@@ -106,8 +106,10 @@ func (s *Scene) prepareGlare(screen *Screen, pose Pose, box image.Rectangle) {
 		return
 	}
 	side := screen.side * pose.Scale
-	cx := pose.X + s.glareX*side - 0.4*(pose.X-float64(s.size.X)/2)
-	cy := pose.Y + s.glareY*side - 0.4*(pose.Y-float64(s.size.Y)*0.44)
+	// A mirror that turns by an angle turns the reflection by twice as much.
+	const deg = math.Pi / 180
+	cx := pose.X + s.glareX*side + 2*s.focal*math.Sin((pose.TiltY-s.hand.tiltY)*deg)
+	cy := pose.Y + s.glareY*side - 2*s.focal*math.Sin((pose.TiltX-s.hand.tiltX)*deg)
 	sigma := side * math.Sqrt(s.look.Glare/7.5/2)
 	const top = 65535
 	for x := box.Min.X; x < box.Max.X; x++ {

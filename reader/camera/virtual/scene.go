@@ -22,7 +22,7 @@ type Scene struct {
 	// gain, per pixel column and row, of the light that falls off across the frame.
 	gainX, gainY []float64
 
-	// glare around the code's centre, in units of its side.
+	// Where the reflection lies as the hand first holds the phone, from the code's centre in units of its side.
 	glareX, glareY float64
 
 	a, b           []uint16 // work pictures of the phone's bounding box
@@ -64,7 +64,7 @@ func NewScene(seed uint64, size image.Point, look Look) *Scene {
 	for i := range s.hand.phase {
 		s.hand.phase[i] = 2 * math.Pi * rng.Float64()
 	}
-	s.glareX, s.glareY = rng.Float64()-0.5, rng.Float64()-0.5
+	s.glareX, s.glareY = (rng.Float64()-0.5)/2, (rng.Float64()-0.5)/2
 	for i := range s.noise {
 		s.noise[i] = int8(math.Round(math.Max(-127, math.Min(127, rng.NormFloat64()*look.Noise))))
 	}
