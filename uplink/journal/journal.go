@@ -1,0 +1,417 @@
+// Package journal keeps on the device what a visitor has been promised: the
+// used mark of a pass and the visit, in one transaction, on disk before
+// 「인증되었습니다」 is heard (DESIGN, laws 1 and 4). FORMAT.md beside this file
+// describes the file.
+//
+// A nil error means durable: bbolt writes its pages and syncs them before the
+// meta page, which it syncs too. After an error nobody knows; the caller says
+// nothing to the visitor, and showing the pass again settles it: a mark that
+// was written but never announced is announced then, without a second visit.
+package journal
+
+import (
+	"encoding/binary"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"time"
+
+	"github.com/munjigi/munjigi/pass"
+	"github.com/munjigi/munjigi/pass/cose"
+	"github.com/munjigi/munjigi/pass/wire"
+
+	bolt "go.etcd.io/bbolt"
+	berrors "go.etcd.io/bbolt/errors"
+)
+
+// Keep is how long a visit may wait for the registry; then it is destroyed
+// and counted (DESIGN, law 12).
+const Keep = 28 * 24 * time.Hour
+
+// ErrUsed is returned by Admit for a pass that was admitted and announced.
+var ErrUsed = errors.New("the pass was used before")
+
+// UsedError is the ErrUsed that Admit returns.
+type UsedError struct {
+	At time.Time // when the admission was announced
+}
+
+func (e *UsedError) Error() string { return ErrUsed.Error() }
+func (e *UsedError) Unwrap() error { return ErrUsed }
+
+// Admission is a pass that may be announced.
+type Admission struct {
+	Seq    uint64 // the visit's number, 0 where policy keeps no visit
+	Again  bool   // the mark stood already, but was never announced
+	issuer string
+	id     pass.ID
+}
+
+// Journal is the file. Its methods may be called from several goroutines.
+type Journal struct {
+	db *bolt.DB
+	// commit ends a transaction; tests replace it to make writes fail, with
+	// and without having reached the disk.
+	commit func(*bolt.Tx) error
+	added  chan struct{}
+}
+
+var (
+	bucketUsed   = []byte("used")   // issuer, 0, pass id → mark
+	bucketVisits = []byte("visits") // sequence, 8 bytes big endian → wire.Visit
+	bucketAside  = []byte("aside")  // sequence → aside, what the registry will never take
+	bucketMeta   = []byte("meta")
+
+	keyClock     = []byte("clock")     // highest time ever seen, Unix ms, 8 bytes big endian
+	keyDestroyed = []byte("destroyed") // visits destroyed unsent, 8 bytes big endian
+)
+
+// mark is the value of a used pass.
+type mark struct {
+	Expires   int64  `cbor:"1,keyasint"` // Unix seconds
+	Announced int64  `cbor:"2,keyasint"` // Unix ms, 0 while it was not
+	Seq       uint64 `cbor:"3,keyasint"`
+}
+
+// aside is a visit the registry refused, with its reason.
+type aside struct {
+	Visit  wire.Visit `cbor:"1,keyasint"`
+	Reason string     `cbor:"2,keyasint"`
+}
+
+// Open opens or creates the journal at path. One process holds it at a time.
+func Open(path string) (j *Journal, err error) {
+	defer func() {
+		// bbolt panics on some damaged files; the daemon must be able to say so.
+		if p := recover(); p != nil {
+			j, err = nil, fmt.Errorf("open the journal %s: the file is damaged (%v): move it away and keep it for support", path, p)
+		}
+	}()
+	db, err := bolt.Open(path, 0o600, &bolt.Options{Timeout: time.Second, FreelistType: bolt.FreelistMapType})
+	switch {
+	case errors.Is(err, berrors.ErrTimeout):
+		return nil, fmt.Errorf("open the journal %s: another kiosk holds it: stop that one first", path)
+	case errors.Is(err, fs.ErrNotExist):
+		return nil, fmt.Errorf("open the journal %s: create its folder first: %w", path, err)
+	case errors.Is(err, fs.ErrPermission), errors.Is(err, os.ErrPermission):
+		return nil, fmt.Errorf("open the journal %s: let the kiosk's user write there: %w", path, err)
+	case err != nil:
+		return nil, fmt.Errorf("open the journal %s: %w", path, err)
+	}
+	j = &Journal{db: db, commit: (*bolt.Tx).Commit, added: make(chan struct{}, 1)}
+	err = j.update(func(tx *bolt.Tx) error {
+		for _, b := range [][]byte{bucketUsed, bucketVisits, bucketAside, bucketMeta} {
+			if _, err := tx.CreateBucketIfNotExists(b); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+	if err != nil {
+		db.Close()
+		return nil, fmt.Errorf("open the journal %s: %w", path, err)
+	}
+	return j, nil
+}
+
+// Close releases the file.
+func (j *Journal) Close() error { return j.db.Close() }
+
+// update is bolt's Update with a commit that tests can fail.
+func (j *Journal) update(fn func(*bolt.Tx) error) error {
+	tx, err := j.db.Begin(true)
+	if err != nil {
+		return err
+	}
+	if err := fn(tx); err != nil {
+		return errors.Join(err, tx.Rollback())
+	}
+	if err := j.commit(tx); err != nil {
+		// A no-op where the commit got through after all.
+		if rerr := tx.Rollback(); rerr != nil && !errors.Is(rerr, berrors.ErrTxClosed) {
+			return errors.Join(err, rerr)
+		}
+		return err
+	}
+	return nil
+}
+
+// Admit writes the used mark and, where policy records, the visit, in one
+// durable transaction. at is the time of the scan. Errors: *UsedError
+// (ErrUsed) for a pass that was announced before; any other means that nothing
+// may be announced.
+func (j *Journal) Admit(p *pass.Pass, at time.Time) (Admission, error) {
+	a := Admission{issuer: p.Issuer(), id: p.ID()}
+	err := j.update(func(tx *bolt.Tx) error {
+		used := tx.Bucket(bucketUsed)
+		key := usedKey(a.issuer, a.id)
+		if data := used.Get(key); data != nil {
+			var m mark
+			if err := cose.Unmarshal(data, &m); err != nil {
+				return fmt.Errorf("read a used mark: %w", err)
+			}
+			if m.Announced != 0 {
+				return &UsedError{At: time.UnixMilli(m.Announced).UTC()}
+			}
+			a.Seq, a.Again = m.Seq, true
+			return nil
+		}
+		if p.Mode() == pass.ModeRecord {
+			visits := tx.Bucket(bucketVisits)
+			seq, err := visits.NextSequence()
+			if err != nil {
+				return err
+			}
+			v := wire.Visit{Seq: seq, At: at.UnixMilli(), Pass: p.Bytes()}
+			if p.ClockUnsure() {
+				v.Flags |= wire.FlagClockUnsure
+			}
+			if err := put(visits, seqKey(seq), v); err != nil {
+				return err
+			}
+			a.Seq = seq
+		}
+		if err := raiseClock(tx, at); err != nil {
+			return err
+		}
+		return put(used, key, mark{Expires: p.Expires().Unix(), Seq: a.Seq})
+	})
+	if err != nil {
+		if errors.Is(err, ErrUsed) {
+			return Admission{}, err
+		}
+		return Admission{}, fmt.Errorf("keep the visit: %w", err)
+	}
+	select {
+	case j.added <- struct{}{}:
+	default:
+	}
+	return a, nil
+}
+
+// Announced notes that the visitor has been told. Until then a showing of the
+// same pass is admitted again.
+func (j *Journal) Announced(a Admission, at time.Time) error {
+	err := j.update(func(tx *bolt.Tx) error {
+		used := tx.Bucket(bucketUsed)
+		key := usedKey(a.issuer, a.id)
+		data := used.Get(key)
+		if data == nil {
+			return nil // pruned meanwhile: it has expired
+		}
+		var m mark
+		if err := cose.Unmarshal(data, &m); err != nil {
+			return fmt.Errorf("read a used mark: %w", err)
+		}
+		if m.Announced != 0 {
+			return nil
+		}
+		m.Announced = at.UnixMilli()
+		return put(used, key, m)
+	})
+	if err != nil {
+		return fmt.Errorf("note that the visit was announced: %w", err)
+	}
+	return nil
+}
+
+// Added receives a value after visits were added: the sender's bell.
+func (j *Journal) Added() <-chan struct{} { return j.added }
+
+// Pending returns up to limit unsent visits, oldest first, above the sequence
+// number after.
+func (j *Journal) Pending(after uint64, limit int) ([]wire.Visit, error) {
+	var out []wire.Visit
+	err := j.db.View(func(tx *bolt.Tx) error {
+		c := tx.Bucket(bucketVisits).Cursor()
+		for k, data := c.Seek(seqKey(after + 1)); k != nil && len(out) < limit; k, data = c.Next() {
+			var v wire.Visit
+			if err := cose.Unmarshal(data, &v); err != nil {
+				continue // one damaged record holds up no other; Prune ends it
+			}
+			out = append(out, v)
+		}
+		return nil
+	})
+	if err != nil {
+		return nil, fmt.Errorf("read the journal: %w", err)
+	}
+	return out, nil
+}
+
+// Settle carries out a verified receipt: what the registry has is deleted,
+// what it will never take is set aside with its reason.
+func (j *Journal) Settle(results []wire.Result) error {
+	err := j.update(func(tx *bolt.Tx) error {
+		visits := tx.Bucket(bucketVisits)
+		for _, r := range results {
+			key := seqKey(r.Seq)
+			data := visits.Get(key)
+			if data == nil {
+				continue // a receipt that came twice
+			}
+			if r.Status == wire.StatusRefused {
+				var v wire.Visit
+				if err := cose.Unmarshal(data, &v); err != nil {
+					return fmt.Errorf("visit %d: %w", r.Seq, err)
+				}
+				if err := put(tx.Bucket(bucketAside), key, aside{Visit: v, Reason: r.Reason}); err != nil {
+					return err
+				}
+			}
+			if err := visits.Delete(key); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+	if err != nil {
+		return fmt.Errorf("settle a receipt: %w", err)
+	}
+	return nil
+}
+
+// Prune removes used marks whose passes can no longer verify and destroys
+// visits older than Keep. It goes by the highest time ever seen, so that a
+// clock set back revives nothing. skew is the tolerance passes are verified with.
+func (j *Journal) Prune(now time.Time, skew time.Duration) (destroyed int, err error) {
+	err = j.update(func(tx *bolt.Tx) error {
+		if err := raiseClock(tx, now); err != nil {
+			return err
+		}
+		high := clock(tx)
+		destroyed = 0
+		used := tx.Bucket(bucketUsed)
+		var dead [][]byte
+		err := used.ForEach(func(k, data []byte) error {
+			var m mark
+			// Nothing can be read from a damaged mark; it must not hold up the rest.
+			if err := cose.Unmarshal(data, &m); err != nil || !high.Before(time.Unix(m.Expires, 0).Add(skew)) {
+				dead = append(dead, append([]byte(nil), k...))
+			}
+			return nil
+		})
+		if err != nil {
+			return err
+		}
+		for _, k := range dead {
+			if err := used.Delete(k); err != nil {
+				return err
+			}
+		}
+		for _, name := range [][]byte{bucketVisits, bucketAside} {
+			n, err := destroyBefore(tx.Bucket(name), high.Add(-Keep))
+			if err != nil {
+				return err
+			}
+			destroyed += n
+		}
+		if destroyed == 0 {
+			return nil
+		}
+		total := number(tx, keyDestroyed) + uint64(destroyed)
+		return tx.Bucket(bucketMeta).Put(keyDestroyed, seqKey(total))
+	})
+	if err != nil {
+		return 0, fmt.Errorf("prune the journal: %w", err)
+	}
+	return destroyed, nil
+}
+
+// destroyBefore deletes the visits scanned before limit from visits or aside.
+func destroyBefore(b *bolt.Bucket, limit time.Time) (int, error) {
+	var dead [][]byte
+	err := b.ForEach(func(k, data []byte) error {
+		var v wire.Visit
+		if err := cose.Unmarshal(data, &v); err != nil {
+			var a aside
+			if err := cose.Unmarshal(data, &a); err != nil {
+				dead = append(dead, append([]byte(nil), k...)) // nobody can read or send it: count it as lost
+				return nil
+			}
+			v = a.Visit
+		}
+		if v.Time().Before(limit) {
+			dead = append(dead, append([]byte(nil), k...))
+		}
+		return nil
+	})
+	if err != nil {
+		return 0, err
+	}
+	for _, k := range dead {
+		if err := b.Delete(k); err != nil {
+			return 0, err
+		}
+	}
+	return len(dead), nil
+}
+
+// Stats is the journal's state for the status strip and heartbeat.
+type Stats struct {
+	Queue     int       // visits waiting
+	Oldest    time.Time // of them, zero for none
+	Aside     int       // visits the registry refused
+	Destroyed uint64    // visits destroyed unsent after Keep
+	Clock     time.Time // the highest time ever persisted, zero on a new device
+}
+
+// Stats counts.
+func (j *Journal) Stats() (Stats, error) {
+	var s Stats
+	err := j.db.View(func(tx *bolt.Tx) error {
+		visits := tx.Bucket(bucketVisits)
+		s.Queue = visits.Stats().KeyN
+		s.Aside = tx.Bucket(bucketAside).Stats().KeyN
+		s.Destroyed = number(tx, keyDestroyed)
+		s.Clock = clock(tx)
+		if _, data := visits.Cursor().First(); data != nil {
+			var v wire.Visit
+			if err := cose.Unmarshal(data, &v); err != nil {
+				return err
+			}
+			s.Oldest = v.Time()
+		}
+		return nil
+	})
+	if err != nil {
+		return Stats{}, fmt.Errorf("read the journal: %w", err)
+	}
+	return s, nil
+}
+
+func put(b *bolt.Bucket, key []byte, v any) error {
+	data, err := cose.Marshal(v)
+	if err != nil {
+		return err
+	}
+	return b.Put(key, data)
+}
+
+func usedKey(issuer string, id pass.ID) []byte {
+	return append(append([]byte(issuer), 0), id[:]...)
+}
+
+func seqKey(n uint64) []byte { return binary.BigEndian.AppendUint64(nil, n) }
+
+func number(tx *bolt.Tx, key []byte) uint64 {
+	if data := tx.Bucket(bucketMeta).Get(key); len(data) == 8 {
+		return binary.BigEndian.Uint64(data)
+	}
+	return 0
+}
+
+func clock(tx *bolt.Tx) time.Time {
+	if ms := number(tx, keyClock); ms != 0 {
+		return time.UnixMilli(int64(ms)).UTC()
+	}
+	return time.Time{}
+}
+
+func raiseClock(tx *bolt.Tx, now time.Time) error {
+	if !now.After(clock(tx)) || now.UnixMilli() < 0 {
+		return nil
+	}
+	return tx.Bucket(bucketMeta).Put(keyClock, seqKey(uint64(now.UnixMilli())))
+}
