@@ -114,8 +114,9 @@ func (p *Painter) Draw(dst *image.RGBA, s State) {
 	stage.Max.Y = strip.Min.Y
 
 	draw.Draw(dst, stage, tone.back, image.Point{}, draw.Src)
-	picture, words := split(stage)
-	if s.Scene == Idle && s.Camera != nil && !s.Camera.Rect.Empty() {
+	live := s.Scene == Idle && s.Camera != nil && !s.Camera.Rect.Empty()
+	picture, words := split(stage, live)
+	if live {
 		p.camera(dst, fit(picture, s.Camera.Rect.Size()), s.Camera)
 	} else {
 		p.symbol(dst, picture, s.Scene, tone.ink)
@@ -128,16 +129,21 @@ func (p *Painter) Draw(dst *image.RGBA, s State) {
 }
 
 // split parts the stage into a place for picture or symbol and one for words:
-// side by side when it is wide, one above the other when it is tall.
-func split(stage image.Rectangle) (picture, words image.Rectangle) {
+// side by side when it is wide, one above the other when it is tall. A live
+// picture gets more than a symbol.
+func split(stage image.Rectangle, live bool) (picture, words image.Rectangle) {
+	share := 32
+	if live {
+		share = 46
+	}
 	margin := min(stage.Dx(), stage.Dy()) / 20
 	in := stage.Inset(margin)
 	picture, words = in, in
 	if stage.Dx() >= stage.Dy() {
-		picture.Max.X = in.Min.X + in.Dx()*42/100
+		picture.Max.X = in.Min.X + in.Dx()*share/100
 		words.Min.X = picture.Max.X + margin
 	} else {
-		picture.Max.Y = in.Min.Y + in.Dy()*44/100
+		picture.Max.Y = in.Min.Y + in.Dy()*(share+2)/100
 		words.Min.Y = picture.Max.Y + margin
 	}
 	return picture, words
@@ -154,7 +160,7 @@ func fit(in image.Rectangle, size image.Point) image.Rectangle {
 }
 
 func (p *Painter) symbol(dst *image.RGBA, in image.Rectangle, scene Scene, ink *image.Uniform) {
-	size := min(in.Dx(), in.Dy()) * 8 / 10
+	size := min(in.Dx(), in.Dy()) * 9 / 10
 	key := symbolKey{scene, size}
 	mask := p.symbols[key]
 	if mask == nil {
@@ -206,9 +212,9 @@ func (p *Painter) tryLayout(key blockKey, base int) (b block, ok bool) {
 	ok = true
 	for i, t := range p.langs {
 		w := t.Scene[key.scene]
-		say, next, space := base, base*6/10, 0
+		say, next, space := base, base*65/100, 0
 		if i > 0 { // the second language stands beside it, smaller
-			say, next, space = base*5/10, base*4/10, base*6/10
+			say, next, space = base*52/100, base*44/100, base/2
 		}
 		ok = add(w.say(key.seconds), say, space, 2) && ok
 		ok = add(w.Next, next, base/5, 3) && ok

@@ -27,7 +27,7 @@ const stroke = 0.075 // width
 
 var (
 	check    = symbol{ring: true, lines: [][]point{{{.30, .52}, {.44, .66}, {.70, .36}}}}
-	renew    = symbol{lines: [][]point{{{.95, .28}, {.885, .52}, {.66, .44}}}, arcs: []arc{{point{.5, .5}, .385, 0, 1.72 * math.Pi}}}
+	renew    = symbol{lines: [][]point{{{.75, .05}, {.762, .248}, {.563, .265}}}, arcs: []arc{{point{.5, .53}, .385, .11 * math.Pi, 1.6 * math.Pi}}}
 	question = symbol{ring: true, lines: [][]point{{{.5, .50}, {.5, .60}}}, arcs: []arc{{point{.5, .37}, .13, math.Pi, 1.5 * math.Pi}}, dots: []point{{.5, .73}}}
 	clockSym = symbol{ring: true, lines: [][]point{{{.5, .24}, {.5, .5}, {.67, .60}}}}
 	hand     = symbol{lines: [][]point{
