@@ -1,0 +1,234 @@
+// Package uplink is the kiosk's way to the registry: the sender that empties
+// the journal, the trust bundle that is kept fresh, and the clock that is
+// checked. The registry may be away for weeks; no visitor notices.
+package uplink
+
+import (
+	"bytes"
+	"context"
+	"crypto/ed25519"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"net/http"
+	"sync"
+	"time"
+
+	"github.com/munjigi/munjigi/pass/wire"
+)
+
+// Queue is the journal as the sender needs it.
+type Queue interface {
+	// Pending returns up to limit visits above the sequence number after, oldest first.
+	Pending(after uint64, limit int) ([]wire.Visit, error)
+	// Settle carries out a verified receipt.
+	Settle([]wire.Result) error
+	// Added receives a value after visits were added.
+	Added() <-chan struct{}
+}
+
+// SenderConfig says where visits go.
+type SenderConfig struct {
+	Registry string // address, e.g. https://registry.example.kr
+	Kiosk    string // this kiosk's id
+	Token    string // its secret at the registry
+	// Gather is how long the first visit of a batch waits for company, 0 for 2 s.
+	Gather time.Duration
+	// Batch is the largest number of visits sent at once, 0 for wire.MaxVisits.
+	Batch  int
+	Client *http.Client
+	// Keys are the registry's receipt keys, from the trust bundle.
+	Keys func() []ed25519.PublicKey
+}
+
+// Sender uploads the journal. Sending twice is harmless, so everything that is
+// not a signed receipt for just this batch means: send again later. It is a Task.
+type Sender struct {
+	cfg   SenderConfig
+	queue Queue
+	log   *slog.Logger
+	now   func() time.Time
+	ready chan struct{}
+
+	mu    sync.Mutex
+	state SenderState
+}
+
+// SenderState is the upload's state in plain facts.
+type SenderState struct {
+	Sent    uint64    // visits the registry has acknowledged since the start
+	Refused uint64    // visits set aside since the start
+	Last    time.Time // when the last receipt was verified, zero for none yet
+	Err     error     // why the last try failed, nil if it did not
+}
+
+// NewSender makes a sender; Run starts it.
+func NewSender(cfg SenderConfig, queue Queue, now func() time.Time, log *slog.Logger) *Sender {
+	if cfg.Gather == 0 {
+		cfg.Gather = 2 * time.Second
+	}
+	if cfg.Batch <= 0 || cfg.Batch > wire.MaxVisits {
+		cfg.Batch = wire.MaxVisits
+	}
+	return &Sender{cfg: cfg, queue: queue, log: log, now: now, ready: make(chan struct{})}
+}
+
+func (s *Sender) String() string { return "sender" }
+
+// Ready is closed when the task runs.
+func (s *Sender) Ready() <-chan struct{} { return s.ready }
+
+// State is the upload's state.
+func (s *Sender) State() SenderState {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.state
+}
+
+// Run sends what is in the journal and what is added to it, until ctx ends.
+func (s *Sender) Run(ctx context.Context) error {
+	close(s.ready)
+	retry := backoff{base: time.Second, max: 5 * time.Minute}
+	for {
+		more, err := s.Drain(ctx)
+		if ctx.Err() != nil {
+			return ctx.Err()
+		}
+		if err != nil {
+			wait := retry.next()
+			var refused *answerError
+			if errors.As(err, &refused) && refused.after > 0 {
+				wait += refused.after
+			}
+			s.log.Warn("visits could not be uploaded, they stay in the journal", "err", err, "again_in", wait)
+			if !sleep(ctx, wait) {
+				return ctx.Err()
+			}
+			continue
+		}
+		retry.reset()
+		if more { // a record no batch would carry was passed over: come back to it
+			if !sleep(ctx, time.Minute) {
+				return ctx.Err()
+			}
+			continue
+		}
+		select {
+		case <-ctx.Done():
+			return ctx.Err()
+		case <-s.queue.Added():
+		}
+		if !sleep(ctx, s.cfg.Gather) {
+			return ctx.Err()
+		}
+	}
+}
+
+// Drain sends batches until the journal is empty or a try fails. A batch that
+// the registry will not read is halved until the one record it stumbles over
+// stands alone; that one is passed over, kept, and left is true.
+func (s *Sender) Drain(ctx context.Context) (left bool, err error) {
+	after, size := uint64(0), s.cfg.Batch
+	for {
+		visits, err := s.queue.Pending(after, size)
+		if err != nil || len(visits) == 0 {
+			s.note(nil, err)
+			return left, err
+		}
+		results, err := s.send(ctx, visits)
+		var refused *answerError
+		if errors.As(err, &refused) && refused.unreadable() {
+			if size = len(visits) / 2; size == 0 {
+				s.log.Warn("the registry cannot read one record, it stays in the journal", "seq", visits[0].Seq, "status", refused.status)
+				after, size, left = visits[0].Seq, s.cfg.Batch, true
+			}
+			continue
+		}
+		if err == nil {
+			err = s.queue.Settle(results)
+		}
+		s.note(results, err)
+		if err != nil {
+			return left, err
+		}
+		size = min(size*2, s.cfg.Batch)
+	}
+}
+
+func (s *Sender) note(results []wire.Result, err error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.state.Err = err
+	if len(results) > 0 && err == nil {
+		s.state.Last = s.now()
+	}
+	for _, r := range results {
+		if r.Status == wire.StatusRefused {
+			s.state.Refused++
+			s.log.Warn("the registry refused a visit, it is set aside", "seq", r.Seq, "reason", r.Reason)
+		} else {
+			s.state.Sent++
+		}
+	}
+	if len(results) > 0 && err == nil {
+		s.log.Info("visits were uploaded", "first_seq", results[0].Seq, "last_seq", results[len(results)-1].Seq, "count", len(results))
+	}
+}
+
+// answerError is an answer that is no receipt.
+type answerError struct {
+	status int
+	after  time.Duration // Retry-After
+}
+
+func (e *answerError) Error() string {
+	switch e.status {
+	case http.StatusUnauthorized, http.StatusForbidden:
+		return fmt.Sprintf("the registry does not know this kiosk (status %d): check kiosk.id and registry.token", e.status)
+	}
+	return fmt.Sprintf("the registry answered with status %d", e.status)
+}
+
+// unreadable says that the batch itself is what the registry objects to.
+func (e *answerError) unreadable() bool {
+	switch e.status {
+	case http.StatusBadRequest, http.StatusRequestEntityTooLarge, http.StatusUnprocessableEntity:
+		return true
+	}
+	return false
+}
+
+// send posts one batch and returns the results of its verified receipt.
+func (s *Sender) send(ctx context.Context, visits []wire.Visit) ([]wire.Result, error) {
+	batch := wire.Batch{Kiosk: s.cfg.Kiosk, Visits: visits}
+	body, err := batch.Encode()
+	if err != nil {
+		return nil, fmt.Errorf("make a batch: %w", err)
+	}
+	ctx, cancel := context.WithTimeout(ctx, 30*time.Second)
+	defer cancel()
+	req, err := http.NewRequestWithContext(ctx, http.MethodPost, s.cfg.Registry+wire.VisitsPath, bytes.NewReader(body))
+	if err != nil {
+		return nil, fmt.Errorf("upload visits: check registry.url: %w", err)
+	}
+	req.Header.Set("Content-Type", wire.ContentType)
+	req.Header.Set("Authorization", "Bearer "+s.cfg.Token)
+	resp, err := s.cfg.Client.Do(req)
+	if err != nil {
+		return nil, fmt.Errorf("upload visits: %w", err)
+	}
+	defer resp.Body.Close()
+	answer, err := io.ReadAll(io.LimitReader(resp.Body, wire.MaxBody))
+	if resp.StatusCode != http.StatusOK {
+		return nil, &answerError{status: resp.StatusCode, after: retryAfter(resp.Header, s.now())}
+	}
+	if err != nil {
+		return nil, fmt.Errorf("read the receipt: %w", err)
+	}
+	receipt, err := wire.OpenReceipt(answer, s.cfg.Keys(), body, batch)
+	if err != nil {
+		return nil, err
+	}
+	return receipt.Results, nil
+}

@@ -1,0 +1,180 @@
+package uplink
+
+import (
+	"context"
+	"crypto/ed25519"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"log/slog"
+	"net/http"
+	"os"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/google/renameio/v2"
+
+	"github.com/munjigi/munjigi/pass"
+	"github.com/munjigi/munjigi/pass/wire"
+)
+
+// Trust keeps the trust bundle: the last good one from disk at once, a newer
+// one from the registry when there is a network. What is good is never thrown
+// away: a bundle is replaced only by a verified one with a higher number
+// (DESIGN, law 7). It is a Task.
+type Trust struct {
+	cfg     TrustConfig
+	log     *slog.Logger
+	now     func() time.Time
+	current atomic.Pointer[pass.Bundle]
+	ready   chan struct{}
+
+	mu    sync.Mutex
+	state TrustState
+	etag  string
+}
+
+// TrustConfig says where bundles come from and go to.
+type TrustConfig struct {
+	Registry string            // address, e.g. https://registry.example.kr
+	Root     ed25519.PublicKey // pinned at enrolment
+	File     string            // where the last good bundle is kept
+	Every    time.Duration     // between refreshes, 0 for six hours
+	Client   *http.Client
+}
+
+// TrustState is the bundle's age in plain facts.
+type TrustState struct {
+	Number    uint64    // 0: no bundle yet
+	Issued    time.Time // by the operator
+	Expires   time.Time
+	Confirmed time.Time // when the registry last said that it is the newest
+	Err       error     // why the last refresh failed, nil if it did not
+}
+
+// LoadTrust reads the last good bundle from disk. A missing or damaged file is
+// no error: State tells, and the registry is asked.
+func LoadTrust(cfg TrustConfig, now func() time.Time, log *slog.Logger) *Trust {
+	t := &Trust{cfg: cfg, log: log, now: now, ready: make(chan struct{})}
+	if t.cfg.Every == 0 {
+		t.cfg.Every = 6 * time.Hour
+	}
+	raw, err := os.ReadFile(cfg.File)
+	if err == nil {
+		var b *pass.Bundle
+		if b, err = pass.OpenBundle(raw, cfg.Root); err == nil {
+			t.set(b)
+		}
+	}
+	if err != nil && !errors.Is(err, fs.ErrNotExist) {
+		t.state.Err = fmt.Errorf("read the kept trust bundle %s: %w", cfg.File, err)
+		log.Warn("the kept trust bundle is not usable, the registry is asked for a new one", "file", cfg.File, "err", err)
+	}
+	return t
+}
+
+// Bundle is the newest verified bundle, nil if there was none yet.
+func (t *Trust) Bundle() *pass.Bundle { return t.current.Load() }
+
+// State is the bundle's age.
+func (t *Trust) State() TrustState {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	return t.state
+}
+
+func (t *Trust) set(b *pass.Bundle) {
+	t.current.Store(b)
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	t.state.Number, t.state.Issued, t.state.Expires = b.Number(), b.Issued(), b.Expires()
+}
+
+func (t *Trust) String() string { return "trust bundle" }
+
+// Ready is closed when the task runs; offline is the normal state, so it does
+// not wait for a bundle.
+func (t *Trust) Ready() <-chan struct{} { return t.ready }
+
+// Run refreshes the bundle at once and then as configured, sooner after a
+// failure, until ctx ends.
+func (t *Trust) Run(ctx context.Context) error {
+	close(t.ready)
+	retry := backoff{base: 5 * time.Second, max: 15 * time.Minute}
+	for {
+		wait := t.cfg.Every
+		err := t.Refresh(ctx)
+		if err != nil {
+			wait = min(wait, retry.next())
+			t.log.Warn("the trust bundle could not be refreshed, the last good one stays", "err", err, "again_in", wait)
+		} else {
+			retry.reset()
+		}
+		if !sleep(ctx, wait) {
+			return ctx.Err()
+		}
+	}
+}
+
+// Refresh asks the registry once. A failure leaves the bundle and the date it
+// was confirmed as they were.
+func (t *Trust) Refresh(ctx context.Context) error {
+	err := t.refresh(ctx)
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	t.state.Err = err
+	if err == nil {
+		t.state.Confirmed = t.now()
+	}
+	return err
+}
+
+func (t *Trust) refresh(ctx context.Context) error {
+	ctx, cancel := context.WithTimeout(ctx, 30*time.Second)
+	defer cancel()
+	req, err := http.NewRequestWithContext(ctx, http.MethodGet, t.cfg.Registry+wire.BundlePath, nil)
+	if err != nil {
+		return fmt.Errorf("ask the registry for its trust bundle: check registry.url: %w", err)
+	}
+	if t.etag != "" {
+		req.Header.Set("If-None-Match", t.etag)
+	}
+	resp, err := t.cfg.Client.Do(req)
+	if err != nil {
+		return fmt.Errorf("ask the registry for its trust bundle: %w", err)
+	}
+	defer resp.Body.Close()
+	switch resp.StatusCode {
+	case http.StatusNotModified:
+		// Anybody between could say so; it is believed because nothing follows
+		// from it but the date, and Expires is signed.
+		return nil
+	case http.StatusOK:
+	default:
+		return fmt.Errorf("the registry answered %s when asked for its trust bundle", resp.Status)
+	}
+	raw, err := io.ReadAll(io.LimitReader(resp.Body, pass.MaxBundle+1))
+	if err != nil {
+		return fmt.Errorf("read the trust bundle: %w", err)
+	}
+	b, err := pass.OpenBundle(raw, t.cfg.Root)
+	if err != nil {
+		return fmt.Errorf("the registry's answer is not its trust bundle (a captive portal?): %w", err)
+	}
+	old := t.Bundle()
+	if old != nil && b.Number() < old.Number() {
+		return fmt.Errorf("the registry offers bundle %d, older than number %d here: it is not taken", b.Number(), old.Number())
+	}
+	if old == nil || b.Number() > old.Number() {
+		// On disk before in use: a restart must not know less than this moment.
+		if err := renameio.WriteFile(t.cfg.File, raw, 0o600); err != nil {
+			return fmt.Errorf("keep the trust bundle: %w", err)
+		}
+		t.set(b)
+		t.log.Info("a new trust bundle is in use", "number", b.Number(), "issuers", b.Issuers(), "expires", b.Expires())
+	}
+	t.etag = resp.Header.Get("ETag")
+	return nil
+}
