@@ -1,0 +1,124 @@
+package display
+
+import (
+	"fmt"
+	"image"
+	"os"
+	"unsafe"
+
+	"golang.org/x/sys/unix"
+)
+
+// From linux/fb.h.
+const (
+	fbioGetVScreenInfo = 0x4600
+	fbioGetFScreenInfo = 0x4602
+)
+
+// varScreenInfo is struct fb_var_screeninfo.
+type varScreenInfo struct {
+	xres, yres, xresVirtual, yresVirtual, xoffset, yoffset uint32
+	bitsPerPixel, grayscale                                uint32
+	red, green, blue, transp                               struct{ offset, length, msbRight uint32 }
+	_                                                      [20]uint32
+}
+
+// fixScreenInfo is struct fb_fix_screeninfo.
+type fixScreenInfo struct {
+	id           [16]byte
+	smemStart    uintptr
+	smemLen      uint32
+	kind         uint32
+	typeAux      uint32
+	visual       uint32
+	xpanstep     uint16
+	ypanstep     uint16
+	ywrapstep    uint16
+	lineLength   uint32
+	mmioStart    uintptr
+	mmioLen      uint32
+	accel        uint32
+	capabilities uint16
+	_            [2]uint16
+}
+
+type framebuffer struct {
+	file *os.File
+	mem  []byte
+	surface
+}
+
+// Framebuffer returns an opener for a kernel framebuffer such as /dev/fb0,
+// with the picture turned clockwise by rotate degrees (0, 90, 180, 270).
+func Framebuffer(path string, rotate int) Opener {
+	return func() (Panel, error) {
+		p, err := openFramebuffer(path, rotate)
+		if err != nil {
+			return nil, fmt.Errorf("display panel fb:%s: %w", path, err)
+		}
+		return p, nil
+	}
+}
+
+func openFramebuffer(path string, rotate int) (p *framebuffer, err error) {
+	f, err := os.OpenFile(path, os.O_RDWR, 0)
+	if err != nil {
+		return nil, err
+	}
+	defer func() {
+		if err != nil {
+			f.Close()
+		}
+	}()
+	var v varScreenInfo
+	var fix fixScreenInfo
+	if err := ioctl(f, fbioGetVScreenInfo, unsafe.Pointer(&v)); err != nil {
+		return nil, fmt.Errorf("not a framebuffer: %w", err)
+	}
+	if err := ioctl(f, fbioGetFScreenInfo, unsafe.Pointer(&fix)); err != nil {
+		return nil, fmt.Errorf("not a framebuffer: %w", err)
+	}
+	field := func(b struct{ offset, length, msbRight uint32 }) bitfield { return bitfield{b.offset, b.length} }
+	format, err := formatOf(v.bitsPerPixel, field(v.red), field(v.green), field(v.blue))
+	if err != nil {
+		return nil, err
+	}
+	mem, err := unix.Mmap(int(f.Fd()), 0, int(fix.smemLen), unix.PROT_READ|unix.PROT_WRITE, unix.MAP_SHARED)
+	if err != nil {
+		return nil, fmt.Errorf("its memory cannot be mapped: %w", err)
+	}
+	p = &framebuffer{file: f, mem: mem}
+	// The visible part of a larger virtual screen.
+	visible := int(v.yoffset)*int(fix.lineLength) + int(v.xoffset)*format.bytes()
+	p.surface = surface{
+		mem: mem[min(visible, len(mem)):], width: int(v.xres), height: int(v.yres),
+		stride: int(fix.lineLength), format: format, rotate: rotate,
+	}
+	if err := p.check(); err != nil {
+		unix.Munmap(mem)
+		return nil, err
+	}
+	return p, nil
+}
+
+func ioctl(f *os.File, request uintptr, arg unsafe.Pointer) error {
+	if _, _, errno := unix.Syscall(unix.SYS_IOCTL, f.Fd(), request, uintptr(arg)); errno != 0 {
+		return errno
+	}
+	return nil
+}
+
+func (p *framebuffer) Show(img *image.RGBA) error {
+	p.copy(img)
+	return nil
+}
+
+func (p *framebuffer) Size() image.Point { return p.size() }
+func (p *framebuffer) String() string    { return "fb:" + p.file.Name() }
+
+func (p *framebuffer) Close() error {
+	if err := unix.Munmap(p.mem); err != nil {
+		return err
+	}
+	return p.file.Close()
+}

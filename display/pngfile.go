@@ -1,0 +1,41 @@
+package display
+
+import (
+	"bytes"
+	"fmt"
+	"image"
+	"image/png"
+
+	"github.com/google/renameio/v2"
+)
+
+// pngFile is a panel that writes each picture to a file, whole at any moment.
+type pngFile struct {
+	path string
+	size image.Point
+	buf  bytes.Buffer
+}
+
+// PNG returns an opener for a panel that is a PNG file of the given size.
+func PNG(path string, size image.Point) Opener {
+	return func() (Panel, error) {
+		if size.X < 64 || size.Y < 64 {
+			return nil, fmt.Errorf("display panel png:%s: a size of %v is too small", path, size)
+		}
+		return &pngFile{path: path, size: size}, nil
+	}
+}
+
+func (p *pngFile) Show(img *image.RGBA) error {
+	p.buf.Reset()
+	enc := png.Encoder{CompressionLevel: png.BestSpeed}
+	if err := enc.Encode(&p.buf, img); err != nil {
+		return err
+	}
+	// No fsync is worth its time here, but renameio's rename is atomic.
+	return renameio.WriteFile(p.path, p.buf.Bytes(), 0o644)
+}
+
+func (p *pngFile) Size() image.Point { return p.size }
+func (p *pngFile) Close() error      { return nil }
+func (p *pngFile) String() string    { return "png:" + p.path }
