@@ -1,0 +1,350 @@
+package registry
+
+import (
+	"bytes"
+	"compress/gzip"
+	"encoding/json"
+	"errors"
+	"net/http"
+	"net/http/httptest"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/munjigi/munjigi/pass"
+	"github.com/munjigi/munjigi/pass/cose"
+	"github.com/munjigi/munjigi/pass/wire"
+)
+
+func TestStored(t *testing.T) {
+	h := newHouse(t)
+	v := visit(t, "kko", 1, t0)
+	v.Flags = wire.FlagClockUnsure
+	if diff := cmp.Diff([]string{"stored"}, h.send(t, token, "door-1", v)); diff != "" {
+		t.Error(diff)
+	}
+	want := []Visit{{
+		Kiosk: "door-1", Facility: "cafe-1", Issuer: "kko", ID: idOf(1), Issued: t0, Scanned: t0.Add(3 * time.Second),
+		Received: h.now, Seq: 1, Flags: wire.FlagClockUnsure,
+	}}
+	if diff := cmp.Diff(want, h.rows(t, "door-1")); diff != "" {
+		t.Error(diff)
+	}
+	h.quiet(t)
+}
+
+// The answer of a committed batch is lost: the kiosk sends it again, with what
+// came meanwhile, and nothing is there twice.
+func TestResentAfterALostAnswer(t *testing.T) {
+	h := newHouse(t)
+	body, _ := encode(t, "door-1", visit(t, "kko", 1, t0), visit(t, "kko", 2, t0))
+	h.Handler().ServeHTTP(&broken{}, request(token, body))
+	if n := len(h.rows(t, "door-1")); n != 2 {
+		t.Fatalf("%d rows behind the lost answer, want 2", n)
+	}
+	got := h.send(t, token, "door-1", visit(t, "kko", 1, t0), visit(t, "kko", 2, t0), visit(t, "kko", 3, t0))
+	if diff := cmp.Diff([]string{"duplicate", "duplicate", "stored"}, got); diff != "" {
+		t.Error(diff)
+	}
+	if n := len(h.rows(t, "door-1")); n != 3 {
+		t.Errorf("%d rows, want 3", n)
+	}
+}
+
+// broken loses every answer.
+type broken struct{ header http.Header }
+
+func (b *broken) Header() http.Header {
+	if b.header == nil {
+		b.header = http.Header{}
+	}
+	return b.header
+}
+func (b *broken) Write([]byte) (int, error) { return 0, errors.New("connection reset") }
+func (b *broken) WriteHeader(int)           {}
+
+func request(token string, body []byte) *http.Request {
+	r := httptest.NewRequest("POST", wire.VisitsPath, bytes.NewReader(body))
+	r.Header.Set("Content-Type", wire.ContentType)
+	r.Header.Set("Authorization", "Bearer "+token)
+	return r
+}
+
+func TestPoisonStopsNothing(t *testing.T) {
+	h := newHouse(t)
+	forged := visit(t, "kko", 5, t0)
+	forged.Pass = append([]byte(nil), forged.Pass...)
+	forged.Pass[len(forged.Pass)-1] ^= 1
+	late := visit(t, "kko", 7, t0)
+	late.At = t0.Add(time.Minute).UnixMilli()
+	early := visit(t, "kko", 8, t0)
+	early.At = t0.Add(-time.Minute).UnixMilli()
+	again := visit(t, "kko", 1, t0)
+	again.Seq = 10
+	far := visit(t, "kko", 12, t0)
+	far.At = 1<<63 - 1
+	got := h.send(t, token, "door-1",
+		visit(t, "kko", 1, t0),
+		wire.Visit{Seq: 2, At: t0.UnixMilli(), Pass: []byte("'; DROP TABLE visits; --")},
+		wire.Visit{Seq: 3, At: t0.UnixMilli(), Pass: nil},
+		visit(t, "kko", 4, t0),
+		forged,
+		visit(t, "who", 6, t0), late, early,
+		visit(t, "old", 9, t0),
+		again,
+		wire.Visit{Seq: 11, At: t0.UnixMilli(), Pass: passOf(t, "kko", "nv", 11, t0)},
+		far,
+		visit(t, "kko", 13, t0),
+	)
+	want := []string{"stored", "format", "truncated", "stored", "signature", "unknown-key", "expired", "not-yet-valid", "revoked", "duplicate", "issuer", "bundle", "stored"}
+	if diff := cmp.Diff(want, got); diff != "" {
+		t.Error(diff)
+	}
+	var seqs []uint64
+	for _, r := range h.rows(t, "door-1") {
+		seqs = append(seqs, r.Seq)
+	}
+	if diff := cmp.Diff([]uint64{1, 4, 13}, seqs); diff != "" {
+		t.Error(diff)
+	}
+	h.quiet(t)
+}
+
+func TestSamePassAtTwoDoors(t *testing.T) {
+	h := newHouse(t)
+	h.send(t, token, "door-1", visit(t, "kko", 1, t0), visit(t, "kko", 2, t0))
+	if got := h.send(t, token2, "door-2", visit(t, "kko", 1, t0)); got[0] != "stored" {
+		t.Errorf("the second door's visit is %s", got[0])
+	}
+	one, two := h.rows(t, "door-1"), h.rows(t, "door-2")
+	if !one[0].Relayed || one[1].Relayed || !two[0].Relayed {
+		t.Errorf("flags %v %v and %v", one[0].Relayed, one[1].Relayed, two[0].Relayed)
+	}
+}
+
+func TestPolicyAtTheTimeOfTheScan(t *testing.T) {
+	h := newHouse(t)
+	before := t0.Add(-2 * time.Hour)
+	for _, tt := range []struct{ token, kiosk, now string }{{"m", "door-m", ReasonVerifyOnly}, {"p", "door-p", pass.ReasonPolicyOff.String()}} {
+		got := h.send(t, tt.token, tt.kiosk, visit(t, "kko", 1, before), visit(t, "kko", 2, t0))
+		if diff := cmp.Diff([]string{"stored", tt.now}, got); diff != "" {
+			t.Errorf("%s: %s", tt.kiosk, diff)
+		}
+	}
+}
+
+func TestUnsureClockIsTheKiosksWord(t *testing.T) {
+	h := newHouse(t)
+	v := visit(t, "kko", 1, t0)
+	v.Flags = wire.FlagClockUnsure
+	v.At = t0.Add(time.Hour).UnixMilli() // unsure, and wrong: no pass is valid then
+	if got := h.send(t, token, "door-1", v); got[0] != "expired" {
+		t.Errorf("got %s", got[0])
+	}
+}
+
+func TestWhatIsNoBatch(t *testing.T) {
+	h := newHouse(t)
+	good, _ := encode(t, "door-1", visit(t, "kko", 1, t0))
+	other, _ := encode(t, "door-2", visit(t, "kko", 1, t0))
+	sql, _ := encode(t, "door-1' OR '1'='1", visit(t, "kko", 1, t0))
+	attested := visit(t, "kko", 1, t0)
+	attested.Pass = append(append([]byte(nil), attested.Pass...), make([]byte, 80)...)
+	huge := bytes.Repeat([]byte{0xf6}, 10<<20)
+	big, err := cose.Marshal(wire.Batch{Kiosk: "door-1", Visits: []wire.Visit{attested}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	tests := []struct {
+		name, token string
+		body        []byte
+		header      []string
+		want        int
+	}{
+		{"no token", "", good, nil, 401},
+		{"wrong token", "token-of-nobody", good, nil, 401},
+		{"token with a tail", token + "x", good, nil, 401},
+		{"the hash instead of the token", string(h.Kiosks[0].Token[:4]), good, nil, 401},
+		{"sql for a token", "' OR 1=1 --", good, nil, 401},
+		{"basic", token, good, []string{"Authorization", "Basic " + token}, 401},
+		{"another kiosk", token, other, nil, 403},
+		{"sql for a kiosk", token, sql, nil, 403},
+		{"empty", token, nil, nil, 400},
+		{"json", token, []byte(`{"kiosk":"door-1"}`), nil, 400},
+		{"a tail", token, append(append([]byte(nil), good...), 0), nil, 400},
+		{"an attestation behind the pass", token, big, nil, 400},
+		{"another type", token, good, []string{"Content-Type", "application/json"}, 415},
+		{"another encoding", token, good, []string{"Content-Encoding", "zstd"}, 415},
+		{"no gzip", token, good, []string{"Content-Encoding", "gzip"}, 400},
+		{"torn gzip", token, zip(t, good)[:20], []string{"Content-Encoding", "gzip"}, 400},
+		{"10 MB", token, huge, nil, 413},
+		{"a gzip bomb", token, zip(t, huge), []string{"Content-Encoding", "gzip"}, 413},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			r := request(tt.token, tt.body)
+			for i := 0; i < len(tt.header); i += 2 {
+				r.Header.Set(tt.header[i], tt.header[i+1])
+			}
+			w := httptest.NewRecorder()
+			h.Handler().ServeHTTP(w, r)
+			if w.Code != tt.want {
+				t.Fatalf("status %d, want %d: %s", w.Code, tt.want, w.Body)
+			}
+			var p struct {
+				Status int
+				Detail string
+			}
+			if err := json.Unmarshal(w.Body.Bytes(), &p); err != nil || p.Status != tt.want || p.Detail == "" || w.Header().Get("Content-Type") != "application/problem+json" {
+				t.Errorf("no problem of RFC 9457: %s", w.Body)
+			}
+		})
+	}
+	if n := len(h.rows(t, "door-1")) + len(h.rows(t, "door-2")); n != 0 {
+		t.Errorf("%d rows", n)
+	}
+	h.quiet(t)
+}
+
+func zip(t testing.TB, data []byte) []byte {
+	t.Helper()
+	var b bytes.Buffer
+	z := gzip.NewWriter(&b)
+	if _, err := z.Write(data); err != nil {
+		t.Fatal(err)
+	}
+	if err := z.Close(); err != nil {
+		t.Fatal(err)
+	}
+	return b.Bytes()
+}
+
+func TestGzip(t *testing.T) {
+	h := newHouse(t)
+	visits := make([]wire.Visit, wire.MaxVisits)
+	for i := range visits {
+		visits[i] = visit(t, "kko", uint64(i+1), t0)
+	}
+	body, batch := encode(t, "door-1", visits...)
+	resp, answer := h.post(t, token, zip(t, body), "Content-Encoding", "gzip")
+	if resp.StatusCode != 200 {
+		t.Fatalf("%d %s", resp.StatusCode, answer)
+	}
+	// The receipt is for the batch, not for its wrapping.
+	if _, err := wire.OpenReceipt(answer, h.Bundles.Bundle().ReceiptKeys(), body, batch); err != nil {
+		t.Error(err)
+	}
+	if n := len(h.rows(t, "door-1")); n != wire.MaxVisits {
+		t.Errorf("%d rows", n)
+	}
+}
+
+// No receipt without a durable visit.
+func TestStoreFails(t *testing.T) {
+	h := newHouse(t)
+	body, _ := encode(t, "door-1", visit(t, "kko", 1, t0))
+	if err := h.store.write.Close(); err != nil {
+		t.Fatal(err)
+	}
+	resp, answer := h.post(t, token, body)
+	if resp.StatusCode != 503 || resp.Header.Get("Retry-After") == "" || !strings.HasPrefix(resp.Header.Get("Content-Type"), "application/problem") {
+		t.Errorf("%d %s", resp.StatusCode, answer)
+	}
+}
+
+// A registry without keys in force must not refuse for ever what is good.
+func TestBundleExpired(t *testing.T) {
+	h := newHouse(t)
+	h.now = t0.Add(61 * day)
+	body, _ := encode(t, "door-1", visit(t, "kko", 1, h.now))
+	for _, b := range []Bundles{h.Bundles, fixed{}} {
+		h.Bundles = b
+		w := httptest.NewRecorder()
+		h.Handler().ServeHTTP(w, request(token, body))
+		if w.Code != 503 {
+			t.Errorf("visits: %d %s", w.Code, w.Body)
+		}
+		w = httptest.NewRecorder()
+		h.Handler().ServeHTTP(w, httptest.NewRequest("GET", "/healthz", nil))
+		if w.Code != 503 {
+			t.Errorf("health: %d %s", w.Code, w.Body)
+		}
+	}
+	w := httptest.NewRecorder()
+	h.Handler().ServeHTTP(w, httptest.NewRequest("GET", wire.BundlePath, nil))
+	if w.Code != 503 {
+		t.Errorf("bundle: %d %s", w.Code, w.Body)
+	}
+}
+
+func TestManyDoorsAtOnce(t *testing.T) {
+	h := newHouse(t)
+	var wg sync.WaitGroup
+	for range 4 {
+		for _, door := range []struct{ token, kiosk string }{{token, "door-1"}, {token2, "door-2"}} {
+			wg.Go(func() {
+				for n := uint64(1); n <= 10; n++ {
+					h.send(t, door.token, door.kiosk, visit(t, "kko", n, t0))
+				}
+			})
+		}
+	}
+	wg.Wait()
+	for _, door := range []string{"door-1", "door-2"} {
+		rows := h.rows(t, door)
+		if len(rows) != 10 {
+			t.Errorf("%s: %d rows", door, len(rows))
+		}
+		for _, r := range rows {
+			if !r.Relayed {
+				t.Errorf("%s %d is not flagged", door, r.Seq)
+			}
+		}
+	}
+}
+
+func TestTooManyRequests(t *testing.T) {
+	h := newHouse(t)
+	for range cap(h.slots) {
+		h.slots <- struct{}{}
+	}
+	if resp, _ := h.get(t, "/healthz"); resp.StatusCode != 503 {
+		t.Errorf("status %d", resp.StatusCode)
+	}
+	<-h.slots
+	if resp, _ := h.get(t, "/healthz"); resp.StatusCode != 200 {
+		t.Errorf("status %d", resp.StatusCode)
+	}
+}
+
+func FuzzVisits(f *testing.F) {
+	h := newHouse(f)
+	handler := h.Handler()
+	body, _ := encode(f, "door-1", visit(f, "kko", 1, t0), visit(f, "kko", 2, t0))
+	f.Add(body, false)
+	f.Add(zip(f, body), true)
+	f.Add([]byte{}, false)
+	f.Add([]byte{0xa2, 0x01, 0x66}, false)
+	f.Fuzz(func(t *testing.T, body []byte, zipped bool) {
+		r := request(token, body)
+		if zipped {
+			r.Header.Set("Content-Encoding", "gzip")
+		}
+		w := httptest.NewRecorder()
+		handler.ServeHTTP(w, r)
+		switch w.Code {
+		case 200, 400, 403, 413:
+		default:
+			t.Fatalf("status %d: %s", w.Code, w.Body)
+		}
+		// Only what an issuer signed is ever stored.
+		for _, v := range h.rows(t, "door-1") {
+			if v.ID != idOf(1) && v.ID != idOf(2) {
+				t.Fatal("a pass was stored that no issuer made")
+			}
+		}
+	})
+}
