@@ -1,0 +1,139 @@
+package issuer
+
+import (
+	"context"
+	"crypto/ed25519"
+	"crypto/rand"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net"
+	"net/http"
+	"time"
+
+	"github.com/munjigi/munjigi/pass"
+)
+
+// Helpline stands on every page.
+type Helpline struct {
+	Number  string // as it is dialled
+	Hours   string // when somebody answers, Korean
+	HoursEN string
+}
+
+// Config is what a Server stands on. All fields but Health and Secure are
+// required.
+type Config struct {
+	Brands   []Brand // with their keys
+	Helpline Helpline
+	Health   HealthSource // nil: DemoHealth
+	Secure   bool         // reached by https: cookies are marked Secure
+	Now      func() time.Time
+	Log      *slog.Logger
+}
+
+// Server makes passes and the pages that show them.
+type Server struct {
+	Config
+	brands   map[string]*Brand
+	sessions sessions
+	pages    *pages
+}
+
+// New checks c and returns its server.
+func New(c Config) (*Server, error) {
+	if c.Now == nil || c.Log == nil || len(c.Brands) == 0 {
+		return nil, errors.New("issuer: brands, clock and log must all be given")
+	}
+	if c.Helpline.Number == "" || c.Helpline.Hours == "" || c.Helpline.HoursEN == "" {
+		return nil, errors.New("issuer: the helpline needs a number and its hours in both languages")
+	}
+	if c.Health == nil {
+		c.Health = DemoHealth{}
+	}
+	s := &Server{Config: c, brands: make(map[string]*Brand, len(c.Brands))}
+	for i := range c.Brands {
+		b := &c.Brands[i]
+		if err := b.check(); err != nil {
+			return nil, fmt.Errorf("issuer: brand %q: %w", b.ID, err)
+		}
+		if len(b.Key) != ed25519.PrivateKeySize {
+			return nil, fmt.Errorf("issuer: brand %q has no key: make one with issuer init", b.ID)
+		}
+		if s.brands[b.ID] != nil {
+			return nil, fmt.Errorf("issuer: brand %q stands twice", b.ID)
+		}
+		s.brands[b.ID] = b
+	}
+	var err error
+	if s.pages, err = newPages(c.Brands); err != nil {
+		return nil, err
+	}
+	return s, nil
+}
+
+// ErrBrand is returned for a brand this issuer does not have.
+var ErrBrand = errors.New("there is no such brand here")
+
+// Issue makes the text of a new pass of a brand, with a fresh random id that is
+// kept nowhere. health may be nil.
+func (s *Server) Issue(now time.Time, brand string, health *pass.Health) (text string, err error) {
+	b := s.brands[brand]
+	if b == nil {
+		return "", ErrBrand
+	}
+	var id pass.ID
+	rand.Read(id[:]) // never fails
+	return pass.Issue(b.Key, b.ID, id, now, health)
+}
+
+// Handler serves pages and passes.
+func (s *Server) Handler() http.Handler {
+	mux := http.NewServeMux()
+	mux.HandleFunc("GET /{$}", s.home)
+	mux.HandleFunc("GET /b/{brand}", s.consentPage)
+	mux.HandleFunc("POST /b/{brand}", s.agree)
+	mux.HandleFunc("GET /b/{brand}/qr", s.qrPage)
+	mux.HandleFunc("POST /v1/passes", s.passes)
+	mux.HandleFunc("GET /web/{file}", s.pages.file)
+	mux.HandleFunc("GET /healthz", func(w http.ResponseWriter, _ *http.Request) {
+		w.Header().Set("Cache-Control", "no-store")
+		fmt.Fprintln(w, "ok")
+	})
+	// Another site's page must not make codes or agree in a visitor's name.
+	protected := http.NewCrossOriginProtection().Handler(mux)
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		h := w.Header()
+		h.Set("Content-Security-Policy", "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; connect-src 'self'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'")
+		h.Set("X-Content-Type-Options", "nosniff")
+		h.Set("Referrer-Policy", "same-origin")
+		h.Set("Permissions-Policy", "camera=(), microphone=(), geolocation=()")
+		r.Body = http.MaxBytesReader(w, r.Body, 4<<10)
+		protected.ServeHTTP(w, r)
+	})
+}
+
+// Serve serves HTTP on l, with limits on time and header size, until ctx ends;
+// requests under way get 5 s to finish. TLS, if any, is l's affair.
+func (s *Server) Serve(ctx context.Context, l net.Listener) error {
+	h := &http.Server{
+		Handler:           s.Handler(),
+		ReadHeaderTimeout: 5 * time.Second,
+		ReadTimeout:       10 * time.Second,
+		WriteTimeout:      10 * time.Second,
+		IdleTimeout:       time.Minute,
+		MaxHeaderBytes:    8 << 10,
+		ErrorLog:          slog.NewLogLogger(s.Log.Handler(), slog.LevelDebug),
+	}
+	stopped := make(chan error, 1)
+	stop := context.AfterFunc(ctx, func() {
+		limit, cancel := context.WithTimeout(context.WithoutCancel(ctx), 5*time.Second)
+		defer cancel()
+		stopped <- h.Shutdown(limit)
+	})
+	err := h.Serve(l)
+	if stop() { // nobody asked for the end
+		return fmt.Errorf("serve the issuer: %w", err)
+	}
+	return <-stopped
+}
