@@ -1,0 +1,262 @@
+package main
+
+import (
+	"bytes"
+	"context"
+	"crypto/ed25519"
+	"errors"
+	"fmt"
+	"net/http"
+	"os"
+	"path/filepath"
+	"regexp"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/munjigi/munjigi/configs"
+	"github.com/munjigi/munjigi/pass"
+	"github.com/munjigi/munjigi/pass/wire"
+)
+
+var t0 = time.Date(2026, 11, 22, 3, 40, 0, 0, time.UTC)
+
+func clock() time.Time { return t0 }
+
+// do runs the command and returns what it printed.
+func do(t *testing.T, args ...string) (stdout, stderr string, err error) {
+	t.Helper()
+	var out, errs bytes.Buffer
+	err = run(t.Context(), args, clock, &out, &errs)
+	return out.String(), errs.String(), err
+}
+
+func must(t *testing.T, args ...string) string {
+	t.Helper()
+	out, errs, err := do(t, args...)
+	if err != nil {
+		t.Fatalf("registry %s: %v\n%s", strings.Join(args, " "), err, errs)
+	}
+	return out
+}
+
+func TestSampleIsReadInFull(t *testing.T) {
+	f, err := load("../../configs/registry.toml")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := f.kiosks(); err != nil {
+		t.Error(err)
+	}
+	if len(f.Issuers) == 0 || len(f.Issuers[0].Keys) == 0 || len(f.Policies) == 0 || len(f.Kiosks) == 0 {
+		t.Errorf("%+v", f)
+	}
+	sample, err := os.ReadFile("../../configs/registry.toml")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, key := range regexp.MustCompile(`toml:"([^"]+)"`).FindAllStringSubmatch(source(t), -1) {
+		if !regexp.MustCompile(`(?m)^(# )?\[*(\w+\.)?` + key[1] + `[] .=]`).Match(sample) {
+			t.Errorf("configs/registry.toml does not document %s", key[1])
+		}
+	}
+}
+
+func source(t *testing.T) string {
+	t.Helper()
+	data, err := os.ReadFile("config.go")
+	if err != nil {
+		t.Fatal(err)
+	}
+	return string(data)
+}
+
+// From an empty folder to a stored visit.
+func TestOperator(t *testing.T) {
+	dir := filepath.Join(t.TempDir(), "registry")
+	path := filepath.Join(dir, "registry.toml")
+	if out := must(t, "init", dir); !strings.Contains(out, "root = ") {
+		t.Errorf("init printed %s", out)
+	}
+	if _, _, err := do(t, "init", dir); err == nil {
+		t.Error("init overwrites")
+	}
+	_, issuer, err := ed25519.GenerateKey(nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	config, err := os.ReadFile(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	config = bytes.Replace(config, []byte(`listen = "127.0.0.1:8082"`), []byte(`listen = "127.0.0.1:0"`), 1)
+	config = fmt.Appendf(config, "\n[[issuers]]\nid = 'kko'\n[[issuers.keys]]\npublic = '%s'\nnot_before = 2026-11-01T00:00:00Z\nnot_after = 2027-11-01T00:00:00Z\n", configs.Public(issuer))
+	config = fmt.Appendf(config, "[[issuers.keys]]\npublic = '%s'\nnot_before = 2026-12-01T00:00:00Z\nnot_after = 2027-11-01T00:00:00Z\n", configs.Public(issuer))
+	config = append(config, "\n[policies.restaurant]\nmode = 'record'\nsince = 2026-11-01T00:00:00Z\n"...)
+	if err := os.WriteFile(path, config, 0o600); err != nil {
+		t.Fatal(err)
+	}
+
+	kiosk := must(t, "kiosk", "add", "-config", path, "-id", "door-1", "-facility", "하늘 카페", "-kind", "restaurant")
+	token := regexp.MustCompile(`token = "(.+)"`).FindStringSubmatch(kiosk)[1]
+	if data, _ := os.ReadFile(path); strings.Contains(string(data), token) {
+		t.Error("the token itself is in the configuration")
+	}
+	if _, _, err := do(t, "kiosk", "add", "-config", path, "-id", "door-1", "-facility", "x", "-kind", "restaurant"); err == nil {
+		t.Error("a kiosk twice")
+	}
+	if _, errs, err := do(t, "kiosk", "add", "-config", path, "-id", "door-2", "-facility", "x", "-kind", "cinema"); err != nil || !strings.Contains(errs, "no policy") {
+		t.Errorf("%v %s", err, errs)
+	}
+
+	out, errs, err := do(t, "bundle", "-config", path)
+	if err != nil || !strings.Contains(out, "bundle 1:") || !strings.Contains(errs, "less than 35 days") {
+		t.Fatalf("%v %s %s", err, out, errs)
+	}
+	if out := must(t, "bundle", "-config", path); !strings.Contains(out, "bundle 2:") {
+		t.Error(out)
+	}
+	if out := must(t, "bundle", "-config", path, "-above", "40"); !strings.Contains(out, "bundle 41:") {
+		t.Error(out)
+	}
+
+	ctx, stop := context.WithCancel(t.Context())
+	log := &watched{seen: make(chan string, 1)}
+	done := make(chan error, 1)
+	go func() { done <- run(ctx, []string{"serve", "-config", path}, clock, &bytes.Buffer{}, log) }()
+	var address string
+	select {
+	case address = <-log.seen:
+	case err := <-done:
+		t.Fatal(err)
+	}
+	raw, err := os.ReadFile(filepath.Join(dir, "bundle.cbor"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	f, err := load(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	bundle, err := pass.OpenBundle(raw, ed25519.PublicKey(f.Root))
+	if err != nil {
+		t.Fatal(err)
+	}
+	text, err := pass.Issue(issuer, "kko", pass.ID{1}, t0, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	u, err := pass.Parse(text)
+	if err != nil {
+		t.Fatal(err)
+	}
+	p, err := u.Verify(t0, bundle, pass.Conditions{Skew: pass.Skew, Facility: "restaurant", Clock: pass.ClockSure})
+	if err != nil {
+		t.Fatal(err)
+	}
+	batch := wire.Batch{Kiosk: "door-1", Visits: []wire.Visit{{Seq: 1, At: t0.UnixMilli(), Pass: p.Bytes()}}}
+	body, err := batch.Encode()
+	if err != nil {
+		t.Fatal(err)
+	}
+	req, err := http.NewRequest("POST", "http://"+address+wire.VisitsPath, bytes.NewReader(body))
+	if err != nil {
+		t.Fatal(err)
+	}
+	req.Header.Set("Content-Type", wire.ContentType)
+	req.Header.Set("Authorization", "Bearer "+token)
+	resp, err := http.DefaultClient.Do(req)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer resp.Body.Close()
+	var answer bytes.Buffer
+	if _, err := answer.ReadFrom(resp.Body); err != nil {
+		t.Fatal(err)
+	}
+	receipt, err := wire.OpenReceipt(answer.Bytes(), bundle.ReceiptKeys(), body, batch)
+	if err != nil || receipt.Results[0].Status != wire.StatusStored {
+		t.Fatalf("%v %+v", err, receipt)
+	}
+	stop()
+	if err := <-done; err != nil {
+		t.Error(err)
+	}
+}
+
+// watched tells the address as soon as the log says it.
+type watched struct {
+	mu   sync.Mutex
+	text bytes.Buffer
+	seen chan string
+}
+
+var addressIn = regexp.MustCompile(`address=(\S+)`)
+
+func (w *watched) Write(p []byte) (int, error) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.text.Write(p)
+	if m := addressIn.FindSubmatch(p); m != nil {
+		w.seen <- string(m[1])
+	}
+	return len(p), nil
+}
+
+func TestBundleRefuses(t *testing.T) {
+	dir := t.TempDir()
+	path := filepath.Join(dir, "registry.toml")
+	must(t, "init", dir)
+	good, err := os.ReadFile(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for name, tt := range map[string]struct{ config, want string }{
+		"another root":   {strings.Replace(string(good), `root = "`, `root = "AAAA`, 1), "root"},
+		"an unknown key": {"bundel = 'x'\n" + string(good), `did you mean "bundle"`},
+		"no mode":        {string(good) + "\n[policies.x]\nmode = 'recrod'\nsince = 2026-11-01T00:00:00Z\n", `"x"`},
+		"no since":       {string(good) + "\n[policies.x]\nmode = 'off'\n", "since"},
+		"keyless issuer": {string(good) + "\n[[issuers]]\nid = 'kko'\n", "no key"},
+		"too long":       {strings.Replace(string(good), "bundle_days = 90", "bundle_days = 91", 1), "bundle_days"},
+		"half of tls":    {strings.Replace(string(good), `cert = ""`, `cert = "x"`, 1), "tls"},
+	} {
+		if err := os.WriteFile(path, []byte(tt.config), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		if _, _, err := do(t, "bundle", "-config", path); err == nil || !strings.Contains(err.Error(), tt.want) || !strings.Contains(err.Error(), "registry.toml") {
+			t.Errorf("%s: %v", name, err)
+		}
+	}
+	if err := os.WriteFile(path, good, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.WriteFile(filepath.Join(dir, "bundle.cbor"), []byte("torn"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if _, _, err := do(t, "bundle", "-config", path); err == nil || !strings.Contains(err.Error(), "-above") {
+		t.Errorf("over a torn bundle: %v", err)
+	}
+}
+
+func TestUsage(t *testing.T) {
+	for _, args := range [][]string{{}, {"sreve"}, {"init"}, {"kiosk"}, {"kiosk", "rm"}, {"serve", "-x"}, {"bundle", "now"}} {
+		if _, errs, err := do(t, args...); !errors.Is(err, errUsage) || errs == "" {
+			t.Errorf("%q: %v %q", args, err, errs)
+		}
+	}
+	for _, args := range [][]string{{"version"}, {"help"}} {
+		if must(t, args...) == "" {
+			t.Errorf("%q prints nothing", args)
+		}
+	}
+	for _, args := range [][]string{
+		{"kiosk", "add", "-id", "Door 1", "-facility", "x", "-kind", "y"},
+		{"kiosk", "add", "-id", "door-1", "-facility", "x\"\nroot = 1", "-kind", "y"},
+		{"serve", "-config", "/nonexistent/registry.toml"},
+	} {
+		if _, _, err := do(t, args...); err == nil || errors.Is(err, errUsage) {
+			t.Errorf("%q: %v", args, err)
+		}
+	}
+}
