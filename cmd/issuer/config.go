@@ -1,0 +1,113 @@
+package main
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"time"
+
+	"github.com/google/renameio/v2"
+
+	"github.com/munjigi/munjigi/configs"
+	"github.com/munjigi/munjigi/issuer"
+)
+
+// file is issuer.toml as it is written; configs/issuer.toml documents it.
+type file struct {
+	Listen   string `toml:"listen"`
+	Brands   string `toml:"brands"`
+	Secure   bool   `toml:"secure"`
+	Helpline struct {
+		Number  string `toml:"number"`
+		Hours   string `toml:"hours"`
+		HoursEN string `toml:"hours_en"`
+	} `toml:"helpline"`
+	TLS struct {
+		Cert string `toml:"cert"`
+		Key  string `toml:"key"`
+	} `toml:"tls"`
+}
+
+// load reads a configuration with its brands and their keys. Paths are made
+// relative to its folder.
+func load(path string) (*file, []issuer.Brand, error) {
+	f := &file{Listen: "127.0.0.1:8081", Brands: "brands"}
+	if err := configs.Load(path, f); err != nil {
+		return nil, nil, err
+	}
+	if f.Helpline.Number == "" || f.Helpline.Hours == "" || f.Helpline.HoursEN == "" {
+		return nil, nil, fmt.Errorf("%s: helpline needs number, hours and hours_en: it stands on every page", path)
+	}
+	if (f.TLS.Cert == "") != (f.TLS.Key == "") {
+		return nil, nil, fmt.Errorf("%s: tls needs both cert and key, or neither", path)
+	}
+	in := func(p string) string {
+		if p == "" || filepath.IsAbs(p) {
+			return p
+		}
+		return filepath.Join(filepath.Dir(path), p)
+	}
+	f.Brands, f.TLS.Cert, f.TLS.Key = in(f.Brands), in(f.TLS.Cert), in(f.TLS.Key)
+	brands, err := issuer.LoadBrands(os.DirFS(f.Brands))
+	if err != nil {
+		return nil, nil, fmt.Errorf("%s: %w", path, err)
+	}
+	for i := range brands {
+		if brands[i].Key, err = configs.ReadKey(in(brands[i].KeyFile)); err != nil {
+			return nil, nil, fmt.Errorf("brand %q: %w", brands[i].ID, err)
+		}
+	}
+	return f, brands, nil
+}
+
+// initialise makes a folder with configuration, sample brands and a key for
+// each; what is there stays.
+func initialise(dir string, now time.Time, stdout, stderr io.Writer) error {
+	path := filepath.Join(dir, "issuer.toml")
+	if _, err := os.Stat(path); !errors.Is(err, fs.ErrNotExist) {
+		return fmt.Errorf("%s is there already and is kept: choose another folder", path)
+	}
+	if err := os.MkdirAll(filepath.Join(dir, "brands"), 0o700); err != nil {
+		return fmt.Errorf("make the folder: %w", err)
+	}
+	brands, err := issuer.SampleBrands()
+	if err != nil {
+		return err
+	}
+	for _, b := range brands {
+		if _, err := configs.CreateKey(filepath.Join(dir, b.KeyFile)); err != nil {
+			return err
+		}
+		name := filepath.Join("brands", b.ID+".toml")
+		data, err := configs.Brands.ReadFile(filepath.ToSlash(name))
+		if err != nil {
+			return fmt.Errorf("write the brands: %w", err)
+		}
+		if err := renameio.WriteFile(filepath.Join(dir, name), data, 0o644); err != nil {
+			return fmt.Errorf("write the brands: %w", err)
+		}
+	}
+	if err := renameio.WriteFile(path, configs.Issuer, 0o644); err != nil {
+		return fmt.Errorf("write the configuration: %w", err)
+	}
+	fmt.Fprintf(stderr, "made %s with issuer.toml, %d brands and a key for each\nnext: paste what follows into registry.toml, then issuer serve -config %s\n", dir, len(brands), path)
+	return printKeys(path, now, stdout)
+}
+
+// printKeys prints the brands' public keys as blocks of registry.toml, to be
+// used for a year from now on.
+func printKeys(path string, now time.Time, stdout io.Writer) error {
+	_, brands, err := load(path)
+	if err != nil {
+		return err
+	}
+	from := now.UTC().Truncate(24 * time.Hour)
+	for _, b := range brands {
+		fmt.Fprintf(stdout, "\n[[issuers]] # %s\nid = %q\n[[issuers.keys]]\npublic     = \"%s\"\nnot_before = %s\nnot_after  = %s\n",
+			b.NameEN, b.ID, configs.Public(b.Key), from.Format(time.RFC3339), from.AddDate(1, 0, 0).Format(time.RFC3339))
+	}
+	return nil
+}
