@@ -41,15 +41,15 @@ func (p palette) look(s Scene) (tone, symbol) {
 		return p.yes, check
 	case PolicyOff:
 		return p.yes, door
-	case Used, Expired, Forged:
+	case Used, Expired, Forged, WrongIssuer, WrongLifetime, NonCanonical:
 		return p.next, renew
 	case NotYetValid:
 		return p.next, clockSym
-	case Unreadable, NotAPass:
+	case Unreadable, Truncated, Oversized, NotAPass:
 		return p.next, phone
 	case UnknownIssuer, Revoked:
 		return p.next, question
-	case ReaderTooOld:
+	case ReaderTooOld, NoKeys:
 		return p.own, upgrade
 	case Clock:
 		return p.own, clockSym

@@ -24,22 +24,29 @@ const (
 	Expired       Scene = "expired"        // renew
 	NotYetValid   Scene = "not-yet-valid"  // the phone's clock is ahead (State.Seconds)
 	Unreadable    Scene = "unreadable"     // our code, but truncated or not well-formed
+	Truncated     Scene = "truncated"      // our code, with its end missing
+	Oversized     Scene = "oversized"      // begins like our code, but is longer than any
+	NonCanonical  Scene = "non-canonical"  // our code in a second spelling
 	NotAPass      Scene = "not-a-pass"     // some other QR code
 	UnknownIssuer Scene = "unknown-issuer" // unknown issuer or key
+	WrongIssuer   Scene = "wrong-issuer"   // signed with another issuer's key
+	WrongLifetime Scene = "wrong-lifetime" // not a 15-second code
 	Forged        Scene = "forged"         // the signature does not fit
 	Revoked       Scene = "revoked"        // key or issuer revoked
 	ReaderTooOld  Scene = "reader-too-old" // the pass's version is newer than ours
 	PolicyOff     Scene = "policy-off"     // no check-in is needed
 	Clock         Scene = "clock"          // the reader's clock is not set
-	OutOfOrder    Scene = "out-of-order"   // disk, camera or keys fail
+	NoKeys        Scene = "no-keys"        // the trust bundle is missing or has expired
+	OutOfOrder    Scene = "out-of-order"   // disk or camera fail
 	Wait          Scene = "wait"           // starting, or busy
 )
 
 // Scenes lists every scene.
 func Scenes() []Scene {
 	return []Scene{
-		Idle, Seen, Accepted, VerifiedOnly, Used, Expired, NotYetValid, Unreadable, NotAPass,
-		UnknownIssuer, Forged, Revoked, ReaderTooOld, PolicyOff, Clock, OutOfOrder, Wait,
+		Idle, Seen, Accepted, VerifiedOnly, Used, Expired, NotYetValid, Unreadable, Truncated, Oversized, NonCanonical,
+		NotAPass, UnknownIssuer, WrongIssuer, WrongLifetime, Forged, Revoked, ReaderTooOld, PolicyOff, Clock, NoKeys,
+		OutOfOrder, Wait,
 	}
 }
 
