@@ -53,7 +53,7 @@ type LatestOptions struct {
 // Waits before dialling again.
 const (
 	firstWait      = 250 * time.Millisecond // doubles
-	longestWait    = 5 * time.Second
+	longestWait    = 2 * time.Second
 	permissionWait = 10 * time.Second // someone must act, but udev may do it under our feet
 	badFrameWait   = 10 * time.Millisecond
 	partingWait    = 2 * time.Second // for a stuck source to let go before it is left behind

@@ -126,7 +126,7 @@ func TestLatestDialsAgain(t *testing.T) {
 		within time.Duration
 		dials  uint64
 	}{
-		{"missing: soon, then ever slower", fmt.Errorf("no node: %w", ErrUnavailable), 20 * time.Second, 8}, // at 0, .25, .75, 1.75, 3.75, 7.75, 12.75, 17.75
+		{"missing: soon, then ever slower", fmt.Errorf("no node: %w", ErrUnavailable), 20 * time.Second, 13}, // at 0, .25, .75, 1.75 and then each 2 s
 		{"no permission: slowly", fmt.Errorf("denied: %w", ErrPermission), 25 * time.Second, 3},
 		{"an error of no class: like missing", errors.New("odd"), 1 * time.Second, 3},
 	} {

@@ -3,6 +3,7 @@ package camera
 import (
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 	"syscall"
 	"unsafe"
@@ -23,6 +24,9 @@ func openV4L2(c Config) (_ Source, err error) {
 	}()
 	offers, names := offersOf(cam, c)
 	wishes := choose(offers, c.Width, c.Height, c.FPS)
+	if names == "" { // a loopback before its writer has come
+		return nil, fmt.Errorf("%s has no picture format; start what writes to it, or use the camera's first node, often /dev/video0: %w", c.Source, ErrUnavailable)
+	}
 	if len(wishes) == 0 {
 		return nil, fmt.Errorf("%s offers %s, none of GREY, YUYV, MJPG; use another camera: %w", c.Source, names, ErrUnsupported)
 	}
@@ -80,9 +84,7 @@ func offersOf(cam *webcam.Webcam, c Config) (offers []offer, names string) {
 		}
 		offers = append(offers, o)
 	}
-	if len(all) == 0 {
-		return nil, "no format"
-	}
+	slices.Sort(all) // the library gives them in no order, and the words should not change
 	return offers, strings.Join(all, " ")
 }
 
