@@ -45,6 +45,8 @@ type Lamps struct {
 	ready  chan struct{}
 	signal chan Signal // capacity 1: the newest
 
+	lines []*outLine // Run's goroutine only
+
 	mu    sync.Mutex
 	state LampState
 }
@@ -90,7 +92,7 @@ func (l *Lamps) String() string { return "lamps" }
 // lineRetry is how often missing lines are looked for again.
 const lineRetry = 30 * time.Second
 
-// line is one output and the time it is on.
+// outLine is one output and the time it is on.
 type outLine struct {
 	name  string
 	pin   gpio.PinOut
@@ -101,17 +103,13 @@ type outLine struct {
 // nil; a missing line is a State, not an error.
 func (l *Lamps) Run(ctx context.Context) error {
 	green, red, door := &outLine{name: l.config.Green}, &outLine{name: l.config.Red}, &outLine{name: l.config.Door}
-	all := []*outLine{green, red, door}
-	for _, o := range all {
+	l.lines = []*outLine{green, red, door}
+	for _, o := range l.lines {
 		o.timer = time.NewTimer(time.Hour)
 		o.timer.Stop()
 	}
-	defer func() {
-		for _, o := range all {
-			l.set(o, false)
-		}
-	}()
-	l.look(all)
+	defer l.allOff()
+	l.look()
 	close(l.ready)
 	again := time.NewTicker(lineRetry)
 	defer again.Stop()
@@ -121,15 +119,15 @@ func (l *Lamps) Run(ctx context.Context) error {
 			return nil
 		case <-again.C:
 			if l.State().Err != nil {
-				l.look(all)
+				l.look()
 			}
 		case s := <-l.signal:
 			// Off before on: never two lamps at once, and a refusal shuts the door.
 			switch s {
 			case Accept:
 				l.off(red)
-				l.on(green, l.config.LampTime)
 				l.on(door, l.config.DoorTime)
+				l.on(green, l.config.LampTime)
 			case Refuse:
 				l.off(green)
 				l.off(door)
@@ -155,8 +153,14 @@ func (l *Lamps) off(o *outLine) {
 	l.set(o, false)
 }
 
-// set switches a line. One that fails is switched off and given up until it is
-// looked for again.
+func (l *Lamps) allOff() {
+	for _, o := range l.lines {
+		l.off(o)
+	}
+}
+
+// set switches a line. When one fails, all are switched off, and that one is
+// given up until it is looked for again.
 func (l *Lamps) set(o *outLine, on bool) {
 	if o.pin == nil {
 		return
@@ -164,15 +168,16 @@ func (l *Lamps) set(o *outLine, on bool) {
 	if err := o.pin.Out(gpio.Level(on != l.config.ActiveLow)); err != nil {
 		_ = o.pin.Out(gpio.Level(l.config.ActiveLow))
 		o.pin = nil
+		l.allOff()
 		l.fail(fmt.Errorf("line %s cannot be switched (%w): check its wiring and who may use /dev/gpiochip0", o.name, err))
 	}
 }
 
 // look finds the lines that are not there yet and switches them off.
-func (l *Lamps) look(all []*outLine) {
+func (l *Lamps) look() {
 	var missing []string
 	named := false
-	for _, o := range all {
+	for _, o := range l.lines {
 		if o.name == "" {
 			continue
 		}
