@@ -119,11 +119,7 @@ func (p *Phone) Grab(ctx context.Context, dst *image.Gray) error {
 		return err
 	}
 	screen, pose := p.step()
-	if screen == nil {
-		p.scene.Render(dst, nil, pose, p.frame)
-	} else {
-		p.scene.Render(dst, screen, pose, p.frame)
-	}
+	p.scene.Render(dst, screen, pose, p.frame)
 	p.frame++
 	return nil
 }

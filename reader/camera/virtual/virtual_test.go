@@ -73,8 +73,9 @@ func TestSameSeedSameFrames(t *testing.T) {
 
 // TestGolden compares with a small tolerance: another architecture may round floats differently.
 func TestGolden(t *testing.T) {
+	pictures := play(t, 7)
 	for i, name := range []string{"empty", "coming", "held", "leaving", "gone"} {
-		got := play(t, 7)[i]
+		got := pictures[i]
 		path := filepath.Join("testdata", name+".png")
 		if *update {
 			write(t, path, got)
