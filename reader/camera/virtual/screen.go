@@ -115,22 +115,26 @@ func blankPhone(l Look) texture {
 			over := func(l, c float64) {
 				luma, cover = luma+(l-luma)*c, cover+(1-cover)*c
 			}
-			// Palm and wrist behind the phone, darker towards their edges.
-			if d := capsule(px, py, 2, 52, -2, 150, 37); d < 1 {
-				over(shade(92, d, 37), edge(d))
+			pane := roundRect(px, py, paneX, paneY, paneW, paneH, paneR)
+			if pane > -1 { // else all of this is hidden
+				// Palm and wrist behind the phone, darker towards their edges.
+				if d := capsule(px, py, 2, 52, -2, 150, 37); d < 1 {
+					over(shade(92, d, 37), edge(d))
+				}
+				if d := roundRect(px, py, bodyX, bodyY, bodyW, bodyH, bodyR); d < 1 {
+					over(34+26*math.Exp(-d*d/0.8), edge(d)) // a dark frame that catches a little light at its rim
+				}
 			}
-			if d := roundRect(px, py, bodyX, bodyY, bodyW, bodyH, bodyR); d < 1 {
-				over(34+26*math.Exp(-d*d/0.8), edge(d)) // a dark frame that catches a little light at its rim
+			if pane < 1 {
+				over(pageAt(px, py, gray), edge(pane))
+				over(12, edge(math.Hypot(px, py-paneY-4)-1.7)) // the camera's hole
 			}
-			if d := roundRect(px, py, paneX, paneY, paneW, paneH, paneR); d < 1 {
-				over(pageAt(px, py, gray), edge(d))
-			}
-			// Camera hole.
-			over(12, edge(math.Hypot(px, py-paneY-4)-1.7))
-			for _, f := range fingers {
-				if d := capsule(px, py, f[0], f[1], f[2], f[3], f[4]); d < 1.5 {
-					over(60, 0.5*edge(d-0.7)) // the shadow under it
-					over(shade(118, d, f[4]), edge(d))
+			if math.Abs(px) > fingersFrom {
+				for _, f := range fingers {
+					if d := capsule(px, py, f[0], f[1], f[2], f[3], f[4]); d < 1.5 {
+						over(60, 0.5*edge(d-0.7)) // the shadow under it
+						over(shade(118, d, f[4]), edge(d))
+					}
 				}
 			}
 			t.pix[y*t.w+x] = texel(luma, cover)
@@ -147,6 +151,9 @@ var fingers = [...][5]float64{
 	{41, 64, 36, 62, 5.8},
 	{-36, 78, -33.5, 40, 8},
 }
+
+// fingersFrom is how near to the middle a finger with its shadow comes.
+const fingersFrom = 24
 
 // pageAt is the luma of the page around the code: a head bar, lines of text, a countdown bar.
 func pageAt(x, y float64, gray func(float64) float64) float64 {

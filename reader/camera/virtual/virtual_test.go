@@ -218,3 +218,9 @@ func BenchmarkPresent(b *testing.B) {
 		p.Present(c)
 	}
 }
+
+func BenchmarkNew(b *testing.B) {
+	for b.Loop() {
+		virtual.New(virtual.Options{Seed: 1})
+	}
+}
