@@ -1,0 +1,144 @@
+package device
+
+import (
+	"fmt"
+	"net/url"
+	"path/filepath"
+	"strings"
+	"time"
+
+	"github.com/munjigi/munjigi/configs"
+	"github.com/munjigi/munjigi/pass"
+)
+
+// Config is kiosk.toml. configs/kiosk.toml documents every key.
+type Config struct {
+	Data     string   `toml:"data"`
+	LogLevel string   `toml:"log_level"`
+	Kiosk    Kiosk    `toml:"kiosk"`
+	Registry Registry `toml:"registry"`
+	Camera   Camera   `toml:"camera"`
+	Sound    Sound    `toml:"sound"`
+	Screen   Screen   `toml:"screen"`
+	GPIO     GPIO     `toml:"gpio"`
+	Clock    ClockCfg `toml:"clock"`
+}
+
+// Kiosk says who this device is.
+type Kiosk struct {
+	ID    string `toml:"id"`
+	Kind  string `toml:"kind"`
+	Staff bool   `toml:"staff_field"`
+}
+
+// Registry says where visits go and whom to trust.
+type Registry struct {
+	URL   string            `toml:"url"`
+	Token string            `toml:"token"`
+	Root  configs.PublicKey `toml:"root"`
+}
+
+// Camera is where light comes from.
+type Camera struct {
+	Source string `toml:"source"`
+	Width  int    `toml:"width"`
+	Height int    `toml:"height"`
+	FPS    int    `toml:"fps"`
+}
+
+// Sound is the loudspeaker.
+type Sound struct {
+	Output  string `toml:"output"`
+	Prompts string `toml:"prompts"`
+	Volume  int    `toml:"volume"`
+}
+
+// Screen is what visitors look at.
+type Screen struct {
+	Panels    []string `toml:"panels"`
+	Size      string   `toml:"size"`
+	Rotate    int      `toml:"rotate"`
+	Languages []string `toml:"languages"`
+}
+
+// GPIO names the lines of lamps and door.
+type GPIO struct {
+	Green     string        `toml:"green"`
+	Red       string        `toml:"red"`
+	Door      string        `toml:"door"`
+	ActiveLow bool          `toml:"active_low"`
+	LampTime  time.Duration `toml:"lamp_time"`
+	DoorTime  time.Duration `toml:"door_time"`
+}
+
+// ClockCfg says how strictly time is judged.
+type ClockCfg struct {
+	Unsure string        `toml:"unsure"`
+	Skew   time.Duration `toml:"skew"`
+}
+
+// Defaults is the configuration before the file is read.
+func Defaults() Config {
+	return Config{
+		Data: "/var/lib/munjigi", LogLevel: "info",
+		Kiosk:  Kiosk{Kind: "restaurant"},
+		Camera: Camera{Source: "/dev/video0", Width: 1280, Height: 720, FPS: 30},
+		Sound:  Sound{Output: "speaker", Volume: 80},
+		Screen: Screen{Panels: []string{"/dev/fb0"}, Size: "1024x600", Languages: []string{"ko", "en"}},
+		GPIO:   GPIO{LampTime: 3 * time.Second, DoorTime: 3 * time.Second},
+		Clock:  ClockCfg{Unsure: "refuse", Skew: pass.Skew},
+	}
+}
+
+// Load reads and checks kiosk.toml; an error names the file and the key.
+func Load(path string) (Config, error) {
+	c := Defaults()
+	if err := configs.Load(path, &c); err != nil {
+		return c, err
+	}
+	if err := c.check(); err != nil {
+		return c, fmt.Errorf("%s: %w", path, err)
+	}
+	return c, nil
+}
+
+func (c *Config) check() error {
+	switch {
+	case c.Kiosk.ID == "":
+		return fmt.Errorf("kiosk.id is missing: give the id the registry knows this kiosk by")
+	case len(c.Registry.Root) == 0:
+		return fmt.Errorf("registry.root is missing: copy the registry's public root key")
+	case c.Registry.Token == "":
+		return fmt.Errorf("registry.token is missing: copy what `registry kiosk add` printed")
+	case c.Data == "":
+		return fmt.Errorf("data is empty: name the folder for journal and keys")
+	case c.Camera.Source == "":
+		return fmt.Errorf("camera.source is empty: name the camera, e.g. /dev/video0")
+	case c.Sound.Volume < 0 || c.Sound.Volume > 100:
+		return fmt.Errorf("sound.volume is %d: give 0 to 100", c.Sound.Volume)
+	case c.Clock.Unsure != "refuse" && c.Clock.Unsure != "admit":
+		return fmt.Errorf("clock.unsure is %q: give \"refuse\" or \"admit\"", c.Clock.Unsure)
+	case c.Clock.Skew < 0 || c.Clock.Skew > 10*time.Second:
+		return fmt.Errorf("clock.skew is %s: give 0s to 10s", c.Clock.Skew)
+	case c.Screen.Rotate%90 != 0 || c.Screen.Rotate < 0 || c.Screen.Rotate > 270:
+		return fmt.Errorf("screen.rotate is %d: give 0, 90, 180 or 270", c.Screen.Rotate)
+	}
+	u, err := url.Parse(c.Registry.URL)
+	if err != nil || u.Host == "" || (u.Scheme != "https" && u.Scheme != "http") {
+		return fmt.Errorf("registry.url is %q: give an address like https://registry.example.kr", c.Registry.URL)
+	}
+	c.Registry.URL = strings.TrimSuffix(c.Registry.URL, "/")
+	if _, err := c.Screen.size(); err != nil {
+		return err
+	}
+	for _, p := range c.Screen.Panels {
+		if _, _, err := panelKind(p); err != nil {
+			return err
+		}
+	}
+	return c.level(new(slogLevel))
+}
+
+// Journal and Bundle are the files below Data.
+func (c *Config) Journal() string { return filepath.Join(c.Data, "journal.db") }
+func (c *Config) Bundle() string  { return filepath.Join(c.Data, "bundle.cbor") }

@@ -1,0 +1,303 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"flag"
+	"fmt"
+	"image"
+	"io"
+	"log/slog"
+	"net/http"
+	"strings"
+	"time"
+
+	"github.com/munjigi/munjigi/audio"
+	"github.com/munjigi/munjigi/cmd/internal/device"
+	"github.com/munjigi/munjigi/display"
+	"github.com/munjigi/munjigi/pass"
+	"github.com/munjigi/munjigi/pass/symbol"
+	"github.com/munjigi/munjigi/reader/camera"
+	"github.com/munjigi/munjigi/reader/camera/virtual"
+	"github.com/munjigi/munjigi/reader/qr"
+	"github.com/munjigi/munjigi/uplink"
+	"github.com/munjigi/munjigi/uplink/clock"
+	"github.com/munjigi/munjigi/uplink/journal"
+)
+
+// finding is one line of the card.
+type finding struct {
+	part string
+	warn bool  // err is worth knowing, but the door works
+	err  error // nil: all is well
+	text string
+}
+
+// check opens every part as the daemon would and prints a card. It is run
+// while the daemon is stopped: journal, camera and sound have one user.
+func check(ctx context.Context, args []string, stdout, stderr io.Writer) error {
+	var file string
+	if _, err := flags("check", args, stderr, func(f *flag.FlagSet) {
+		f.StringVar(&file, "config", defaultConfig, "the kiosk's configuration")
+	}); err != nil {
+		return err
+	}
+	fmt.Fprintf(stdout, "%s\n\n", version())
+	cfg, err := device.Load(file)
+	if err != nil {
+		return errors.Join(print(stdout, finding{part: "config", err: err}), errFailed)
+	}
+	failed := print(stdout, finding{part: "config", text: file}) != nil
+	quiet := slog.New(slog.DiscardHandler)
+	for _, part := range []func() finding{
+		func() finding { return checkDisk(&cfg) },
+		func() finding { return checkJournal(&cfg) },
+		func() finding { return checkClock() },
+		func() finding { return checkBundle(&cfg) },
+		func() finding { return checkRegistry(ctx, &cfg) },
+		func() finding { return checkDecoder() },
+		func() finding { return checkCamera(ctx, &cfg) },
+		func() finding { return checkScreen(ctx, &cfg, quiet) },
+		func() finding { return checkSound(ctx, &cfg, quiet) },
+		func() finding { return checkLamps(ctx, &cfg, quiet) },
+	} {
+		if print(stdout, part()) != nil {
+			failed = true
+		}
+	}
+	if failed {
+		fmt.Fprintln(stdout, "\nnot ready: do what the lines marked FAIL say, then run kiosk check again")
+		return errFailed
+	}
+	fmt.Fprintln(stdout, "\nready")
+	return nil
+}
+
+// print writes a finding's line and returns its error if the door does not
+// work because of it.
+func print(w io.Writer, f finding) error {
+	mark, text := "ok", f.text
+	if f.err != nil {
+		text = f.err.Error()
+		if mark = "FAIL"; f.warn {
+			mark = "warn"
+		}
+	}
+	fmt.Fprintf(w, "%-4s  %-9s %s\n", mark, f.part, strings.ReplaceAll(text, "\n", "\n                "))
+	if f.warn {
+		return nil
+	}
+	return f.err
+}
+
+func checkDisk(cfg *device.Config) finding {
+	return finding{part: "disk", err: cfg.Writable(), text: cfg.Data + " takes writes"}
+}
+
+func checkJournal(cfg *device.Config) finding {
+	j, err := journal.Open(cfg.Journal())
+	if err != nil {
+		return finding{part: "journal", err: err}
+	}
+	defer j.Close()
+	s, err := j.Stats()
+	f := finding{part: "journal", err: err, text: fmt.Sprintf("%d visits wait for the registry", s.Queue)}
+	switch {
+	case err != nil:
+	case s.Destroyed > 0:
+		f.warn, f.err = true, fmt.Errorf("%d visits were destroyed unsent after 28 days: bring the registry back", s.Destroyed)
+	case s.Aside > 0:
+		f.warn, f.err = true, fmt.Errorf("%d visits were refused by the registry and set aside: ask its operator", s.Aside)
+	case !s.Oldest.IsZero() && time.Since(s.Oldest) > 24*time.Hour:
+		f.warn, f.err = true, fmt.Errorf("%d visits wait, the oldest since %s: check the network", s.Queue, s.Oldest.Local().Format(time.DateTime))
+	}
+	return f
+}
+
+func checkClock() finding {
+	c := clock.System()
+	now := time.Now()
+	f := finding{part: "clock", text: now.Format(time.RFC3339)}
+	switch {
+	case c.State(now) != pass.ClockSure:
+		f.err = errors.New("nobody vouches for the clock: connect the network for NTP, or fit a battery clock (DS3231)")
+	case !c.Battery():
+		f.warn, f.err = true, fmt.Errorf("%s, by NTP; after a power cut without network it is not sure: fit a battery clock (DS3231)", f.text)
+	}
+	return f
+}
+
+func checkBundle(cfg *device.Config) finding {
+	s := trust(cfg).State()
+	f := finding{part: "keys", text: fmt.Sprintf("bundle %d, issued %s, valid until %s", s.Number, s.Issued.Local().Format(time.DateOnly), s.Expires.Local().Format(time.DateOnly))}
+	switch {
+	case s.Number == 0 && s.Err != nil:
+		f.err = fmt.Errorf("the kept trust bundle is damaged, a new one comes with the network: %w", s.Err)
+	case s.Number == 0:
+		f.err = errors.New("no trust bundle yet: connect the network once, the kiosk fetches it")
+	case !time.Now().Before(s.Expires):
+		f.err = fmt.Errorf("the trust bundle expired on %s: connect the network", s.Expires.Local().Format(time.DateOnly))
+	case time.Until(s.Expires) < 14*24*time.Hour:
+		f.warn, f.err = true, fmt.Errorf("the trust bundle expires on %s: connect the network before", s.Expires.Local().Format(time.DateOnly))
+	}
+	return f
+}
+
+func checkRegistry(ctx context.Context, cfg *device.Config) finding {
+	ctx, cancel := context.WithTimeout(ctx, 10*time.Second)
+	defer cancel()
+	// The refreshed bundle is kept, as the daemon would: the next line of
+	// defence after a check is a network that goes away.
+	if err := trust(cfg).Refresh(ctx); err != nil {
+		return finding{part: "registry", warn: true, err: fmt.Errorf("%w; the door works without it, visits wait on disk", err)}
+	}
+	req, err := http.NewRequestWithContext(ctx, http.MethodGet, cfg.Registry.URL+"/healthz", nil)
+	if err != nil {
+		return finding{part: "registry", err: err}
+	}
+	resp, err := http.DefaultClient.Do(req)
+	if err != nil {
+		return finding{part: "registry", warn: true, err: err}
+	}
+	resp.Body.Close()
+	return finding{part: "registry", text: cfg.Registry.URL + " answers with a bundle signed by our root key"}
+}
+
+func trust(cfg *device.Config) *uplink.Trust {
+	return cfg.LoadTrust(http.DefaultClient, time.Now, slog.New(slog.DiscardHandler))
+}
+
+// checkDecoder reads a code that is drawn, not stored: the virtual phone's.
+func checkDecoder() finding {
+	const want = "MJ1 KIOSK CHECK"
+	code, err := symbol.Encode(want)
+	if err != nil {
+		return finding{part: "decoder", err: err}
+	}
+	scene := virtual.NewScene(1, image.Point{}, virtual.Look{})
+	picture := new(image.Gray)
+	scene.Render(picture, scene.NewScreen(code), virtual.Pose{X: 640, Y: 360, Scale: 4}, 1)
+	start := time.Now()
+	symbols, err := qr.New(qr.Options{}).Decode(picture)
+	took := time.Since(start)
+	if err == nil && (len(symbols) != 1 || symbols[0].Text != want) {
+		err = errors.New("the built-in picture was not read: reinstall the kiosk")
+	}
+	return finding{part: "decoder", err: err, text: fmt.Sprintf("built-in picture read in %d ms", took.Milliseconds())}
+}
+
+func checkCamera(ctx context.Context, cfg *device.Config) finding {
+	f := finding{part: "camera"}
+	ctx, cancel := context.WithTimeout(ctx, 10*time.Second)
+	defer cancel()
+	source, err := camera.Open(ctx, cfg.CameraConfig())
+	if err != nil {
+		f.err = err
+		return f
+	}
+	defer source.Close()
+	g := new(image.Gray)
+	var sum, n int
+	for range 5 { // the first pictures of many cameras are black
+		if err := source.Grab(ctx, g); err != nil && !errors.Is(err, camera.ErrBadFrame) {
+			if n > 0 && errors.Is(err, io.EOF) {
+				break
+			}
+			f.err = fmt.Errorf("camera.source %q: %w", cfg.Camera.Source, err)
+			return f
+		}
+		n++
+	}
+	for _, v := range g.Pix {
+		sum += int(v)
+	}
+	mean := sum / max(len(g.Pix), 1)
+	f.text = fmt.Sprintf("%s, %d×%d, mean brightness %d of 255", cfg.Camera.Source, g.Rect.Dx(), g.Rect.Dy(), mean)
+	if mean < 8 {
+		f.warn, f.err = true, fmt.Errorf("%s: the picture is black: take the cap off or put a light on", f.text)
+	}
+	return f
+}
+
+func checkScreen(ctx context.Context, cfg *device.Config, log *slog.Logger) finding {
+	f := finding{part: "screen"}
+	if len(cfg.Screen.Panels) == 0 {
+		f.warn, f.err = true, errors.New("no panel in screen.panels: visitors see nothing")
+		return f
+	}
+	screen, err := cfg.NewScreen(log)
+	if err != nil {
+		f.err = err
+		return f
+	}
+	runWhile(ctx, screen.Run, screen.Ready(), func() {
+		screen.Show(display.State{Scene: display.Wait})
+		time.Sleep(300 * time.Millisecond) // the technician sees it, and a failing panel shows itself
+	})
+	var names []string
+	for _, p := range screen.State() {
+		if p.Err != nil {
+			f.err = errors.Join(f.err, p.Err)
+		}
+		names = append(names, p.Name)
+	}
+	f.text = strings.Join(names, ", ")
+	return f
+}
+
+func checkSound(ctx context.Context, cfg *device.Config, log *slog.Logger) finding {
+	f := finding{part: "sound"}
+	voice, err := cfg.NewVoice(log)
+	if err != nil {
+		f.err = err
+		return f
+	}
+	outcome := audio.Silent
+	runWhile(ctx, voice.Run, voice.Ready(), func() {
+		done := make(chan audio.Outcome, 1)
+		voice.Say(audio.Accepted, func(o audio.Outcome) { done <- o })
+		select {
+		case outcome = <-done:
+		case <-time.After(5 * time.Second):
+		}
+	})
+	state := voice.State()
+	switch {
+	case state.Off:
+		f.text = "off by configuration"
+	case outcome != audio.Heard:
+		f.err = errors.New(state.Text)
+	default:
+		f.text = state.Text + ": 인증되었습니다 was played, did you hear it?"
+	}
+	if f.err == nil && len(voice.Warnings()) > 0 {
+		f.warn, f.err = true, errors.Join(voice.Warnings()...)
+	}
+	return f
+}
+
+func checkLamps(ctx context.Context, cfg *device.Config, log *slog.Logger) finding {
+	f := finding{part: "gpio", warn: true}
+	lamps := display.NewLamps(cfg.LampConfig(), log)
+	var state display.LampState
+	runWhile(ctx, lamps.Run, lamps.Ready(), func() { state = lamps.State() })
+	f.err = state.Err
+	if f.text = "lamps and door found"; state.None {
+		f.text = "none configured"
+	}
+	return f
+}
+
+// runWhile runs a task for the time of a function.
+func runWhile(ctx context.Context, run func(context.Context) error, ready <-chan struct{}, do func()) {
+	ctx, cancel := context.WithCancel(ctx)
+	done := make(chan struct{})
+	go func() { defer close(done); _ = run(ctx) }()
+	select {
+	case <-ready:
+		do()
+	case <-done:
+	}
+	cancel()
+	<-done
+}

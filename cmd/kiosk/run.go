@@ -1,0 +1,74 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"flag"
+	"io"
+	"log/slog"
+	"time"
+
+	"github.com/coreos/go-systemd/v22/daemon"
+
+	"github.com/munjigi/munjigi/cmd/internal/device"
+	"github.com/munjigi/munjigi/cmd/internal/tasks"
+	"github.com/munjigi/munjigi/kiosk"
+)
+
+func run(ctx context.Context, args []string, stderr io.Writer) error {
+	var file string
+	if _, err := flags("run", args, stderr, func(f *flag.FlagSet) {
+		f.StringVar(&file, "config", defaultConfig, "the kiosk's configuration")
+	}); err != nil {
+		return err
+	}
+	cfg, err := device.Load(file)
+	if err != nil {
+		return err
+	}
+	log := logger(stderr, cfg.Level())
+	d, err := device.New(cfg, device.Options{Log: log, Observe: func(e kiosk.Event) {
+		if e.Stage == kiosk.Ended {
+			log.Debug("an answer was given", "verdict", string(e.Verdict), "seq", e.Seq, "outcome", e.Outcome.String(), "ms", e.At.Sub(e.Frame).Milliseconds())
+		}
+	}})
+	if err != nil {
+		return err
+	}
+	log.Info("the kiosk starts", "version", version(), "kiosk", cfg.Kiosk.ID, "kind", cfg.Kiosk.Kind)
+	all := append(d.Tasks(), watchdog(d, log))
+	err = tasks.Run(ctx, log, func() { notify(log, daemon.SdNotifyReady) }, all...)
+	notify(log, daemon.SdNotifyStopping)
+	return errors.Join(err, d.Close())
+}
+
+// watchdog feeds systemd's watchdog (WatchdogSec in the unit) while the loop
+// makes progress: a frame that has been worked on for too long starves it.
+func watchdog(d *device.Device, log *slog.Logger) tasks.Task {
+	return tasks.Func{Name: "watchdog", Do: func(ctx context.Context) error {
+		interval, err := daemon.SdWatchdogEnabled(false)
+		if err != nil || interval == 0 {
+			return err // not run by systemd, or without a watchdog
+		}
+		ticker := time.NewTicker(interval / 4)
+		defer ticker.Stop()
+		for {
+			if stuck := d.Kiosk.Stuck(time.Now()); stuck < interval/2 {
+				notify(log, daemon.SdNotifyWatchdog)
+			} else {
+				log.Error("the loop is stuck at a frame", "for", stuck)
+			}
+			select {
+			case <-ctx.Done():
+				return nil
+			case <-ticker.C:
+			}
+		}
+	}}
+}
+
+func notify(log *slog.Logger, state string) {
+	if _, err := daemon.SdNotify(false, state); err != nil {
+		log.Warn("systemd could not be notified", "state", state, "err", err)
+	}
+}

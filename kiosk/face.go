@@ -1,0 +1,85 @@
+package kiosk
+
+import (
+	"image"
+	"sync"
+	"time"
+
+	"github.com/munjigi/munjigi/display"
+)
+
+const (
+	// previewEvery limits the live picture of the idle scene to 15 a second:
+	// smooth to the eye, half the work.
+	previewEvery = time.Second / 16
+	// blind is how long without a frame counts as a lost camera.
+	blind = 5 * time.Second
+)
+
+// face decides what stands on the screen: the last verdict for as long as it
+// holds, otherwise the idle scene with the live picture.
+type face struct {
+	screen Screen
+	status func() display.Status
+
+	mu      sync.Mutex
+	state   display.State
+	until   time.Time // when the scene gives way to idle
+	hold    time.Duration
+	frame   time.Time // when the last frame came, zero before the first
+	preview time.Time // when the live picture was last drawn
+}
+
+func newFace(screen Screen, status func() display.Status) *face {
+	return &face{screen: screen, status: status, state: display.State{Scene: display.Wait}}
+}
+
+// verdict shows an answer at once.
+func (f *face) verdict(a answer, seconds int, staff *display.Staff, at time.Time) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.state = display.State{Scene: a.scene, Seconds: seconds, Staff: staff, Status: f.state.Status}
+	f.hold, f.until = a.hold, at.Add(a.hold)
+	f.screen.Show(f.state)
+}
+
+// still keeps the answer up while its code is held before the camera.
+func (f *face) still(a answer, at time.Time) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	if f.state.Scene == a.scene {
+		f.until = at.Add(f.hold)
+	}
+}
+
+// see notes a frame and, when nothing else is to be said, shows it.
+func (f *face) see(picture *image.Gray, at time.Time) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.frame = at
+	if at.Before(f.until) || at.Sub(f.preview) < previewEvery {
+		return
+	}
+	f.preview = at
+	f.state = display.State{Scene: display.Idle, Camera: picture, Status: f.state.Status}
+	f.screen.Show(f.state)
+	f.state.Camera = nil // the frame's buffer is the camera's again after this
+}
+
+// tick refreshes the status strip, and the scene where no frame does it.
+func (f *face) tick(now time.Time) {
+	status := f.status()
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.state.Status = status
+	switch {
+	case now.Before(f.until):
+	case f.frame.IsZero():
+		f.state = display.State{Scene: display.Wait, Status: status}
+	case now.Sub(f.frame) > blind:
+		f.state = display.State{Scene: display.OutOfOrder, Status: status}
+	default:
+		return // the next frame carries it
+	}
+	f.screen.Show(f.state)
+}

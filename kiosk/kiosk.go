@@ -1,0 +1,349 @@
+// Package kiosk is the one loop of the device: frame → symbol → verify →
+// admit → say, show, signal. It says nothing before the visit is on disk, and
+// one bad frame, code or device blocks nothing that follows (DESIGN, laws 1,
+// 4 and 10).
+//
+// The parts stand behind small interfaces declared here; cmd/kiosk and
+// cmd/demo tie the real ones in.
+package kiosk
+
+import (
+	"context"
+	"crypto/sha256"
+	"errors"
+	"fmt"
+	"image"
+	"log/slog"
+	"sync/atomic"
+	"time"
+
+	"golang.org/x/sync/errgroup"
+
+	"github.com/munjigi/munjigi/audio"
+	"github.com/munjigi/munjigi/display"
+	"github.com/munjigi/munjigi/pass"
+	"github.com/munjigi/munjigi/reader/camera"
+	"github.com/munjigi/munjigi/reader/qr"
+	"github.com/munjigi/munjigi/uplink/journal"
+)
+
+// Frames are the camera's pictures, the newest only.
+type Frames interface {
+	// Next waits for a frame newer than the last one; its picture stays
+	// untouched until the following Next.
+	Next(context.Context) (camera.Frame, error)
+}
+
+// Decoder finds the codes in a picture.
+type Decoder interface {
+	Decode(*image.Gray) ([]qr.Symbol, error)
+}
+
+// Trust is where the newest verified bundle is, nil before the first.
+type Trust interface{ Bundle() *pass.Bundle }
+
+// Journal keeps used marks and visits; a nil error means durable.
+type Journal interface {
+	Admit(*pass.Pass, time.Time) (journal.Admission, error)
+	Announced(journal.Admission, time.Time) error
+}
+
+// Voice says prompts, the newest first. started and done are called from
+// another goroutine, done exactly once.
+type Voice interface {
+	SayTimed(p audio.Prompt, started func(), done func(audio.Outcome))
+}
+
+// Screen shows states; it never blocks.
+type Screen interface{ Show(display.State) }
+
+// Lamps signal; they never block.
+type Lamps interface{ Signal(display.Signal) }
+
+// Clock judges the device's clock.
+type Clock interface{ State(now time.Time) pass.Clock }
+
+// Stage is how far an Event has come.
+type Stage uint8
+
+const (
+	Decided Stage = iota + 1 // the verdict is known and, where accepted, on disk
+	Started                  // the first samples of the prompt were handed to the sound device
+	Ended                    // the prompt was heard, cut by a newer one, or there is no sound
+)
+
+// Event tells an observer what a visitor is told. It names nobody.
+type Event struct {
+	Stage   Stage
+	Verdict Verdict
+	Seq     uint64    // the visit's number, 0 for none
+	Again   bool      // admitted before a crash, announced now
+	Frame   time.Time // when the picture was complete
+	Decoded time.Time // when its symbols were read
+	At      time.Time // when the stage was reached
+	Outcome audio.Outcome
+}
+
+// Config is what the owner decides.
+type Config struct {
+	Facility    string        // kind of facility, chooses the policy in the bundle
+	Skew        time.Duration // tolerance towards the phone's clock
+	AdmitUnsure bool          // admit and flag while nobody vouches for the clock
+	Staff       bool          // show the staff's field: vaccination
+}
+
+// Parts are the devices and stores the loop runs on.
+type Parts struct {
+	Frames  Frames
+	Decoder Decoder
+	Trust   Trust
+	Journal Journal
+	Voice   Voice
+	Screen  Screen
+	Lamps   Lamps
+	Clock   Clock
+	// Status makes the screen's status strip, once a second.
+	Status func() display.Status
+	// Observe, if not nil, is told every event. It must not block.
+	Observe func(Event)
+	Now     func() time.Time
+	Log     *slog.Logger
+}
+
+// Kiosk is the loop. It is a Task.
+type Kiosk struct {
+	cfg   Config
+	parts Parts
+	face  *face
+	codes presentations
+	ready chan struct{}
+	said  chan said
+	busy  atomic.Int64 // since when a frame is worked on, Unix ns, 0 while waiting for one
+	count atomic.Uint64
+}
+
+// said is an admission whose prompt has ended.
+type said struct {
+	admission journal.Admission
+	at        time.Time
+}
+
+// New makes a kiosk; Run starts it.
+func New(cfg Config, parts Parts) *Kiosk {
+	if parts.Observe == nil {
+		parts.Observe = func(Event) {}
+	}
+	if parts.Status == nil {
+		parts.Status = func() display.Status { return display.Status{} }
+	}
+	return &Kiosk{
+		cfg: cfg, parts: parts, face: newFace(parts.Screen, parts.Status),
+		ready: make(chan struct{}), said: make(chan said, 64),
+	}
+}
+
+func (k *Kiosk) String() string { return "kiosk" }
+
+// Ready is closed when the loop runs.
+func (k *Kiosk) Ready() <-chan struct{} { return k.ready }
+
+// Frames counts the frames worked on since the start.
+func (k *Kiosk) Frames() uint64 { return k.count.Load() }
+
+// Stuck is how long the loop has been at one frame, 0 while it waits for the
+// next: what a watchdog goes by.
+func (k *Kiosk) Stuck(now time.Time) time.Duration {
+	if since := k.busy.Load(); since != 0 {
+		return max(now.Sub(time.Unix(0, since)), 0)
+	}
+	return 0
+}
+
+// Run reads codes until ctx ends or the camera is over (camera.Source's
+// io.EOF), which it returns.
+func (k *Kiosk) Run(ctx context.Context) error {
+	g, ctx := errgroup.WithContext(ctx)
+	g.Go(func() error { return k.scan(ctx) })
+	g.Go(func() error { return k.announce(ctx) })
+	g.Go(func() error { return k.tick(ctx) })
+	close(k.ready)
+	return g.Wait()
+}
+
+func (k *Kiosk) scan(ctx context.Context) error {
+	for {
+		frame, err := k.parts.Frames.Next(ctx)
+		if err != nil {
+			return err
+		}
+		k.busy.Store(k.parts.Now().UnixNano())
+		k.frame(ctx, frame)
+		k.busy.Store(0)
+		k.count.Add(1)
+	}
+}
+
+// frame does everything that one picture asks for.
+func (k *Kiosk) frame(ctx context.Context, f camera.Frame) {
+	symbols, err := k.parts.Decoder.Decode(f.Gray)
+	if err != nil {
+		k.parts.Log.Warn("a picture could not be searched for codes, the next one will be", "err", err)
+	}
+	if len(symbols) > 0 {
+		decoded := k.parts.Now()
+		for i := range symbols {
+			k.symbol(ctx, symbols[i].Text, f.At, decoded)
+		}
+	}
+	k.face.see(f.Gray, f.At)
+}
+
+// symbol answers one code, unless it has been answered.
+func (k *Kiosk) symbol(ctx context.Context, text string, at, decoded time.Time) {
+	digest := sha256.Sum256([]byte(text))
+	known := k.codes.find(digest, at)
+	if known != nil && answers[known.verdict].final {
+		k.still(known, at)
+		return
+	}
+	r := k.judge(text, at)
+	if known != nil && known.verdict == r.verdict {
+		k.still(known, at)
+		return
+	}
+	k.codes.put(digest, r.verdict, at)
+	if r.same {
+		return // heard a moment ago: the same presentation
+	}
+	k.tell(ctx, r, at, decoded)
+}
+
+func (k *Kiosk) still(p *presentation, at time.Time) {
+	p.seen = at
+	k.face.still(answers[p.verdict], at)
+}
+
+// ruling is a verdict with what is needed to tell it.
+type ruling struct {
+	verdict   Verdict
+	same      bool // the answer to it was heard less than Same ago
+	admission journal.Admission
+	seconds   int
+	staff     *display.Staff
+}
+
+// judge verifies a text and, if it is a good pass, keeps the visit.
+func (k *Kiosk) judge(text string, at time.Time) ruling {
+	p, err := k.verify(text, at)
+	if err != nil {
+		r := ruling{verdict: of(pass.ReasonOf(err))}
+		var e *pass.Error
+		if errors.As(err, &e) && e.Reason == pass.ReasonNotYetValid {
+			r.seconds = int((e.By + time.Second - 1) / time.Second)
+		}
+		return r
+	}
+	admission, err := k.parts.Journal.Admit(p, at)
+	var used *journal.UsedError
+	switch {
+	case errors.As(err, &used):
+		if since := at.Sub(used.At); since < Same {
+			return ruling{verdict: verdictOf(p), same: true}
+		}
+		return ruling{verdict: Used}
+	case err != nil:
+		k.parts.Log.Error("a visit could not be kept, nothing was announced: check the disk", "err", err)
+		return ruling{verdict: OutOfOrder}
+	}
+	r := ruling{verdict: verdictOf(p), admission: admission}
+	if h := p.Health(); h != nil && k.cfg.Staff {
+		r.staff = &display.Staff{Complete: h.Complete, TwoWeeksOn: h.Settled(at), Doses: len(h.Doses)}
+	}
+	return r
+}
+
+func verdictOf(p *pass.Pass) Verdict {
+	if p.Mode() == pass.ModeVerifyOnly {
+		return Verified
+	}
+	return Accepted
+}
+
+func (k *Kiosk) verify(text string, at time.Time) (*pass.Pass, error) {
+	u, err := pass.Parse(text)
+	if err != nil {
+		return nil, err
+	}
+	return u.Verify(at, k.parts.Trust.Bundle(), pass.Conditions{
+		Skew: k.cfg.Skew, Facility: k.cfg.Facility, Clock: k.parts.Clock.State(at), AdmitUnsure: k.cfg.AdmitUnsure,
+	})
+}
+
+// tell gives the answer: only now, when the visit is on disk.
+func (k *Kiosk) tell(ctx context.Context, r ruling, at, decoded time.Time) {
+	a := answers[r.verdict]
+	good := r.verdict == Accepted || r.verdict == Verified
+	event := Event{Stage: Decided, Verdict: r.verdict, Seq: r.admission.Seq, Again: r.admission.Again, Frame: at, Decoded: decoded, At: k.parts.Now()}
+	if a.signal != 0 {
+		k.parts.Lamps.Signal(a.signal)
+	}
+	k.face.verdict(a, r.seconds, r.staff, at)
+	k.parts.Voice.SayTimed(a.prompt, func() {
+		e := event
+		e.Stage, e.At = Started, k.parts.Now()
+		k.parts.Observe(e)
+	}, func(outcome audio.Outcome) {
+		e := event
+		e.Stage, e.At, e.Outcome = Ended, k.parts.Now(), outcome
+		k.parts.Observe(e)
+		if !good || ctx.Err() != nil {
+			return // stopped in mid-sentence: a showing after the restart is answered anew
+		}
+		select {
+		case k.said <- said{r.admission, e.At}:
+		default: // it will be answered again if it is shown again
+			k.parts.Log.Warn("the journal is slow: an announcement was not noted", "seq", event.Seq)
+		}
+	})
+	k.parts.Log.Info("a code was answered", "verdict", string(r.verdict), "seq", event.Seq, "again", event.Again, "ms", event.At.Sub(at).Milliseconds())
+	k.parts.Observe(event)
+}
+
+// announce notes in the journal what has been said. It runs beside the scan so
+// that no frame waits for the disk.
+func (k *Kiosk) announce(ctx context.Context) error {
+	for {
+		select {
+		case <-ctx.Done():
+			return ctx.Err()
+		case s := <-k.said:
+			if err := k.parts.Journal.Announced(s.admission, s.at); err != nil {
+				k.parts.Log.Error("an announcement could not be noted: check the disk", "seq", s.admission.Seq, "err", err)
+			}
+		}
+	}
+}
+
+func (k *Kiosk) tick(ctx context.Context) error {
+	ticker := time.NewTicker(time.Second)
+	defer ticker.Stop()
+	k.face.tick(k.parts.Now())
+	for {
+		select {
+		case <-ctx.Done():
+			return ctx.Err()
+		case <-ticker.C:
+			k.face.tick(k.parts.Now())
+		}
+	}
+}
+
+// CheckAnswers says which reasons have no answer; a test holds it to none.
+func checkAnswers() error {
+	for _, r := range pass.Reasons() {
+		if _, ok := answers[of(r)]; !ok {
+			return fmt.Errorf("no answer for %q", r)
+		}
+	}
+	return nil
+}

@@ -1,0 +1,62 @@
+package kiosk
+
+import (
+	"time"
+
+	"github.com/munjigi/munjigi/audio"
+	"github.com/munjigi/munjigi/display"
+	"github.com/munjigi/munjigi/pass"
+)
+
+// Verdict is what the visitor is told: one of the names below, or that of a
+// pass.Reason.
+type Verdict string
+
+const (
+	Accepted   Verdict = "accepted"     // the visit is on disk
+	Verified   Verdict = "verified"     // policy verify-only: nothing is kept
+	Used       Verdict = "used"         // admitted and announced before
+	OutOfOrder Verdict = "out-of-order" // the visit could not be kept
+)
+
+// answer is how a verdict is said, shown and signalled.
+type answer struct {
+	scene  display.Scene
+	prompt audio.Prompt
+	signal display.Signal // 0: no lamp
+	hold   time.Duration  // how long the scene stays after the code was last seen
+	// final verdicts hold for a text however often it is seen; the others are
+	// judged anew on every frame and spoken again only when they change.
+	final bool
+}
+
+const (
+	holdGood = 1500 * time.Millisecond
+	holdNext = 4 * time.Second
+)
+
+var answers = map[Verdict]answer{
+	Accepted:   {display.Accepted, audio.Accepted, display.Accept, holdGood, true},
+	Verified:   {display.VerifiedOnly, audio.Checked, display.Accept, holdGood, true},
+	Used:       {display.Used, audio.Used, display.Refuse, holdNext, true},
+	OutOfOrder: {display.OutOfOrder, audio.OutOfOrder, display.Refuse, holdNext, false},
+
+	of(pass.ReasonNotPass):      {display.NotAPass, audio.NotAPass, 0, holdNext, true},
+	of(pass.ReasonVersion):      {display.ReaderTooOld, audio.OutOfOrder, display.Refuse, holdNext, true},
+	of(pass.ReasonTruncated):    {display.Truncated, audio.Unreadable, display.Refuse, holdNext, true},
+	of(pass.ReasonOversized):    {display.Oversized, audio.Unreadable, display.Refuse, holdNext, true},
+	of(pass.ReasonNonCanonical): {display.NonCanonical, audio.Unreadable, display.Refuse, holdNext, true},
+	of(pass.ReasonFormat):       {display.Unreadable, audio.Unreadable, display.Refuse, holdNext, true},
+	of(pass.ReasonUnknownKey):   {display.UnknownIssuer, audio.UnknownIssuer, display.Refuse, holdNext, true},
+	of(pass.ReasonIssuer):       {display.WrongIssuer, audio.Refused, display.Refuse, holdNext, true},
+	of(pass.ReasonSignature):    {display.Forged, audio.Refused, display.Refuse, holdNext, true},
+	of(pass.ReasonLifetime):     {display.WrongLifetime, audio.Refused, display.Refuse, holdNext, true},
+	of(pass.ReasonNotYetValid):  {display.NotYetValid, audio.PhoneClock, display.Refuse, holdNext, false},
+	of(pass.ReasonExpired):      {display.Expired, audio.Expired, display.Refuse, holdNext, true},
+	of(pass.ReasonRevoked):      {display.Revoked, audio.Refused, display.Refuse, holdNext, true},
+	of(pass.ReasonPolicyOff):    {display.PolicyOff, audio.NotNeeded, 0, holdNext, false},
+	of(pass.ReasonClock):        {display.Clock, audio.Clock, display.Refuse, holdNext, false},
+	of(pass.ReasonBundle):       {display.NoKeys, audio.OutOfOrder, display.Refuse, holdNext, false},
+}
+
+func of(r pass.Reason) Verdict { return Verdict(r.String()) }
