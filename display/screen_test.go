@@ -9,6 +9,8 @@ import (
 	"log/slog"
 	"os"
 	"path/filepath"
+	"strings"
+	"sync"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -16,6 +18,7 @@ import (
 
 // fakePanel counts what it is shown; it can fail, hang, or be public.
 type fakePanel struct {
+	mu            sync.Mutex
 	opened, shown int
 	fail          error
 	hangs         bool
@@ -26,6 +29,8 @@ type fakePanel struct {
 }
 
 func (p *fakePanel) open() (Panel, error) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
 	p.opened++
 	if p.hangs { // made here, inside the test's bubble
 		p.hang = make(chan struct{})
@@ -36,6 +41,8 @@ func (p *fakePanel) Show(img *image.RGBA) error {
 	if p.hang != nil {
 		<-p.hang
 	}
+	p.mu.Lock()
+	defer p.mu.Unlock()
 	p.shown++
 	p.last = append(p.last[:0], img.Pix...)
 	return p.fail
@@ -44,7 +51,19 @@ func (p *fakePanel) Size() image.Point { return image.Pt(320, 240) }
 func (p *fakePanel) Close() error      { return nil }
 func (p *fakePanel) String() string    { return "fake" }
 func (p *fakePanel) Public() bool      { return p.public }
-func (p *fakePanel) Words(s string)    { p.words = s }
+
+func (p *fakePanel) Words(s string) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.words = s
+}
+
+// seen is what the panel was told so far.
+func (p *fakePanel) seen() (opened, shown int, last []byte, words string) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return p.opened, p.shown, bytes.Clone(p.last), p.words
+}
 
 func runScreen(t *testing.T, test func(s *Screen), panels ...Opener) {
 	synctest.Test(t, func(t *testing.T) {
@@ -73,11 +92,12 @@ func TestScreenLatestWins(t *testing.T) {
 		}
 		s.Show(State{Scene: Accepted})
 		synctest.Wait()
-		if want := "인증되었습니다"; !bytes.Contains([]byte(p.words), []byte(want)) {
-			t.Errorf("words are %q, want %s", p.words, want)
+		_, shown, _, words := p.seen()
+		if want := "인증되었습니다"; !strings.Contains(words, want) {
+			t.Errorf("words are %q, want %s", words, want)
 		}
-		if p.shown > 5 {
-			t.Errorf("%d pictures were drawn, the ones between are for nobody", p.shown)
+		if shown > 5 {
+			t.Errorf("%d pictures were drawn, the ones between are for nobody", shown)
 		}
 	}, p.open)
 }
@@ -88,13 +108,14 @@ func TestScreenLivePicture(t *testing.T) {
 	p := &fakePanel{}
 	runScreen(t, func(s *Screen) {
 		cam := testPicture()
-		before := p.shown
+		_, before, _, _ := p.seen()
 		for range 100 {
 			s.Show(State{Scene: Idle, Camera: cam})
 			time.Sleep(10 * time.Millisecond)
 		}
 		synctest.Wait()
-		if n := p.shown - before; n < 10 || n > 17 {
+		_, after, _, _ := p.seen()
+		if n := after - before; n < 10 || n > 17 {
 			t.Errorf("%d pictures in a second, want about 15", n)
 		}
 		time.Sleep(time.Second)
@@ -104,7 +125,7 @@ func TestScreenLivePicture(t *testing.T) {
 		want := image.NewRGBA(image.Rect(0, 0, 320, 240))
 		painter, _ := NewPainter(Options{})
 		painter.Draw(want, State{Scene: Idle, Camera: testPicture()})
-		if !bytes.Equal(p.last, want.Pix) {
+		if _, _, last, _ := p.seen(); !bytes.Equal(last, want.Pix) {
 			t.Error("the picture changed when the caller reused its buffer")
 		}
 	}, p.open)
@@ -121,11 +142,11 @@ func TestScreenFailingPanels(t *testing.T) {
 		}
 		s.Show(State{Scene: Expired})
 		synctest.Wait()
-		if !bytes.Contains([]byte(good.words), []byte("유효시간")) {
-			t.Errorf("the good panel says %q", good.words)
+		if _, _, _, words := good.seen(); !strings.Contains(words, "유효시간") {
+			t.Errorf("the good panel says %q", words)
 		}
-		if bad.opened < 4 || bad.opened > 8 {
-			t.Errorf("the bad panel was opened %d times in a minute, want a few, further and further apart", bad.opened)
+		if opened, _, _, _ := bad.seen(); opened < 4 || opened > 8 {
+			t.Errorf("the bad panel was opened %d times in a minute, want a few, further and further apart", opened)
 		}
 		states := s.State()
 		if states[0].Err == nil || states[2].Err != nil || states[2].Name != "fake" {
@@ -149,7 +170,7 @@ func TestPublicPanels(t *testing.T) {
 			time.Sleep(time.Second)
 			synctest.Wait()
 			painter.Draw(want, State{Scene: st.Scene})
-			if !bytes.Equal(p.last, want.Pix) {
+			if _, _, last, _ := p.seen(); !bytes.Equal(last, want.Pix) {
 				t.Errorf("%s: the public picture is not the one without camera and staff's field", st.Scene)
 			}
 		}
