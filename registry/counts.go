@@ -77,11 +77,12 @@ type bar struct {
 	Hour, Count    int
 	X, Y, Height   int
 	Label, Current bool
+	Most           bool
 }
 
 const (
 	barStep   = 30  // from one bar to the next
-	barHeight = 200 // of the highest bar
+	barHeight = 300 // of the highest bar
 )
 
 // page draws the counts of a day: numbers only, no pass, no person.
@@ -100,7 +101,7 @@ func (s *Server) page(w http.ResponseWriter, r *http.Request) {
 		if n > 0 {
 			height = max(height, 2)
 		}
-		bars[h] = bar{Hour: h, Count: n, X: h * barStep, Y: barHeight - height, Height: height, Label: h%3 == 0, Current: day == today && h == now.Hour()}
+		bars[h] = bar{Hour: h, Count: n, X: h * barStep, Y: barHeight - height, Height: height, Label: h%3 == 0, Current: day == today && h == now.Hour(), Most: n == most}
 	}
 	next := q.midnight.AddDate(0, 0, 1).Format(time.DateOnly)
 	if day >= today {
