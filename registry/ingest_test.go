@@ -5,6 +5,7 @@ import (
 	"compress/gzip"
 	"encoding/json"
 	"errors"
+	"io"
 	"net/http"
 	"net/http/httptest"
 	"strings"
@@ -220,6 +221,20 @@ func zip(t testing.TB, data []byte) []byte {
 		t.Fatal(err)
 	}
 	return b.Bytes()
+}
+
+// A bomb is put down as soon as it is one, not after it has gone off.
+func TestGzipBombIsNotUnpacked(t *testing.T) {
+	h := newHouse(t)
+	bomb := bytes.NewReader(zip(t, make([]byte, 50<<20)))
+	r := request(token, nil)
+	r.Body = io.NopCloser(bomb)
+	r.Header.Set("Content-Encoding", "gzip")
+	w := httptest.NewRecorder()
+	h.Handler().ServeHTTP(w, r)
+	if read := int(bomb.Size()) - bomb.Len(); w.Code != 413 || read > 8<<10 {
+		t.Errorf("status %d, %d of %d bytes read", w.Code, read, bomb.Size())
+	}
 }
 
 func TestGzip(t *testing.T) {
