@@ -32,8 +32,6 @@ const (
 	// speakerRate is what every sound card plays; oto would play at the wrong
 	// pitch on a card that silently chose another rate.
 	speakerRate beep.SampleRate = 48000
-	// bufferTime is the device's buffer: 100 ms plays clean on small boards.
-	bufferTime = 100 * time.Millisecond
 )
 
 // card is the process's one sound device. oto allows only one context at a time
@@ -70,7 +68,7 @@ func newPlayer() (player *oto.Player, err error) {
 		}
 	}()
 	C.hush_alsa() // ALSA would print six lines at each try
-	ctx, err := oto.NewContext(int(speakerRate), 2, 2, 4*speakerRate.N(bufferTime))
+	ctx, err := oto.NewContext(int(speakerRate), 2, 2, 4*speakerRate.N(Buffer))
 	if err != nil {
 		return nil, err
 	}
@@ -88,7 +86,7 @@ func (d *speakerDevice) rate() beep.SampleRate { return speakerRate }
 func (d *speakerDevice) paced() bool           { return true }
 
 // tail covers the device's buffer and the period that oto collects before it.
-func (d *speakerDevice) tail() time.Duration { return 2 * bufferTime }
+func (d *speakerDevice) tail() time.Duration { return 2 * Buffer }
 
 func (d *speakerDevice) write(frames [][2]float64) error {
 	d.buf = int16LE(d.buf, frames)

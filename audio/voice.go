@@ -20,6 +20,10 @@ import (
 	"github.com/faiface/beep"
 )
 
+// Buffer is the sound device's buffer: samples are heard that much after they
+// were handed over. 100 ms plays clean on small boards.
+const Buffer = 100 * time.Millisecond
+
 // Outcome is how a prompt ended.
 type Outcome int
 

@@ -13,8 +13,6 @@ var textFiles embed.FS
 
 // texts are all words of one language.
 type texts struct {
-	Name  string                `toml:"name"`
-	Skip  string                `toml:"skip"`
 	Strip stripWords            `toml:"strip"`
 	Staff staffWords            `toml:"staff"`
 	Scene map[Scene]*sceneWords `toml:"scene"`
