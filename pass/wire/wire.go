@@ -82,7 +82,7 @@ func (s Status) String() string {
 type Result struct {
 	Seq    uint64 `cbor:"1,keyasint"`
 	Status Status `cbor:"2,keyasint"`
-	Reason string `cbor:"3,keyasint,omitempty"` // a pass.Reason's name, where refused
+	Reason string `cbor:"3,keyasint,omitempty"` // where refused: a pass.Reason's name, or one of the registry's own (WIRE.md)
 }
 
 // Receipt is the registry's signed answer to a batch.
