@@ -1,0 +1,72 @@
+# Munjigi. `make run` shows it, `make test` tests it, `make help` lists the rest.
+# Both install what a fresh Debian machine lacks; Go 1.26 is all they expect.
+
+GO       ?= go
+ARGS     ?=
+FUZZTIME ?= 30s
+# A C compiler and ALSA: for the loudspeaker and the race detector.
+NEED     := gcc libc6-dev pkg-config libasound2-dev
+
+.DEFAULT_GOAL := help
+.PHONY: help run test build lint vuln fuzz bench golden prove vectors prompts test-opencv hil need clean
+
+help: ## list the targets
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+need:
+	@.ci/need $(NEED)
+	@command -v $(GO) >/dev/null || { echo "need: install Go 1.26 or newer from go.dev/dl and put it on PATH" >&2; exit 1; }
+
+run: need ## the whole line with virtual visitors; CAMERA=/dev/video0 for real ones; ARGS='-visitors 5 -exit'
+	@$(GO) build -o bin/demo ./cmd/demo
+	@bin/demo $(ARGS)
+
+build: need ## kiosk, registry and issuer in bin/
+	$(GO) build -trimpath -o bin/ ./cmd/kiosk ./cmd/registry ./cmd/issuer
+
+test: need lint ## everything that must hold
+	$(GO) test -race -timeout 10m ./...
+	CGO_ENABLED=0 $(GO) build ./...
+	GOOS=linux GOARCH=arm64 CGO_ENABLED=0 $(GO) build ./...
+	GOOS=linux GOARCH=arm GOARM=7 CGO_ENABLED=0 $(GO) build ./...
+	$(GO) test -run '^$$' -bench . -benchtime 1x ./pass/... ./uplink/... ./reader/... ./display/... >/dev/null
+
+lint: need ## gofmt, vet, staticcheck
+	@test -z "$$(gofmt -l .)" || { gofmt -l . ; echo "run gofmt -w on these files" >&2; exit 1; }
+	$(GO) vet ./...
+	$(GO) tool staticcheck ./...
+
+vuln: ## govulncheck, where its database can be reached
+	$(GO) tool govulncheck ./...
+
+fuzz: need ## every fuzz target for FUZZTIME (30s)
+	@.ci/fuzz $(FUZZTIME)
+
+prove: need ## the long proofs: a million mutated passes, 200 kills of the daemon
+	$(GO) test -timeout 20m ./pass -run TestMutations -mutations 1000000 -v
+	$(GO) test -timeout 30m ./cmd/kiosk -run TestKill -kills 200 -v
+
+test-opencv: ## cameras through OpenCV (build tag opencv; installs libopencv-dev)
+	@.ci/need $(NEED) g++ ffmpeg libopencv-dev
+	$(GO) test -tags opencv,gocv_specific_modules,gocv_videoio ./reader/camera/...
+
+bench: need ## measure; ends with lines "bench: NAME VALUE UNIT"
+	@$(GO) build -o bin/ ./cmd/kiosk
+	@$(GO) run ./cmd/internal/bench -kiosk bin/kiosk
+	@hil/run.sh latency
+
+hil: need ## the daemon on a whole virtual device: camera, sound card, screen, GPIO
+	@hil/run.sh
+
+golden: need ## write golden files anew; look at them before you commit
+	$(GO) test ./pass ./display ./reader/... -update
+
+vectors: ## pass vectors by an independent implementation, and its check of ours (needs Node)
+	cd pass/testdata/independent && npm ci --ignore-scripts && npm run make && npm run check
+
+prompts: ## speak the prompts anew (espeak-ng)
+	@.ci/need espeak-ng sox ffmpeg
+	audio/prompts/make.sh
+
+clean: ## remove what was built
+	rm -rf bin out
