@@ -1,0 +1,11 @@
+# From the first picture with a whole code, written to the camera, to the first
+# audible sample at the far end of the sound card.
+. "$HIL_REPO/hil/guest/lib.sh"
+results=$HIL_OUT/latency
+camera_up
+gpio_up
+sound_up
+disk_up
+registry_up
+kiosk_toml /etc/munjigi/kiosk.toml
+rig -bench "$HIL_VISITORS" -log "$results/kiosk.log" -- "$bin/kiosk" run

@@ -1,0 +1,88 @@
+# What the tiers share inside the guest.
+set -eu
+bin=$HIL_REPO/.cache/hil/bin
+home=/srv/hil # keys, registry
+data=/var/lib/munjigi
+
+# The camera: what is written to /dev/video20 is read from it.
+camera_up() {
+  insmod "$HIL_MODULES/v4l2loopback.ko" video_nr=20 exclusive_caps=1 card_label=door
+}
+
+# The lines of a Raspberry Pi that we use, by their names there. $pins tells
+# the rig where each can be seen from outside.
+gpio_up() {
+  mountpoint -q /sys/kernel/config || mount -t configfs none /sys/kernel/config
+  local sim=/sys/kernel/config/gpio-sim/hil line chip
+  for line in 17 22 27; do
+    mkdir -p $sim/bank0/line$line
+    echo GPIO$line >$sim/bank0/line$line/name
+  done
+  echo 28 >$sim/bank0/num_lines
+  echo pinctrl-bcm2835 >$sim/bank0/label
+  echo 1 >$sim/live
+  chip=/sys/devices/platform/$(cat $sim/dev_name)/$(cat $sim/bank0/chip_name)
+  pins=green=$chip/sim_gpio17/value,red=$chip/sim_gpio27/value,door=$chip/sim_gpio22/value
+}
+
+# The system's loudspeaker is one side of the loopback card; the rig records
+# the other.
+sound_up() {
+  cat >/etc/asound.conf <<'END'
+pcm.!default { type plug slave.pcm "hw:Loopback,0,0" }
+ctl.!default { type hw card Loopback }
+END
+}
+
+# A disk that is synced to the machine's own.
+disk_up() {
+  mkdir -p $data
+  mount /dev/ubda $data
+}
+
+# A registry with a kiosk and the issuers' keys, on loopback. Sets $root and $token.
+registry_up() {
+  mkdir -p $home
+  "$bin/issuer" init $home/issuer >$home/issuers.toml 2>/dev/null
+  "$bin/registry" init $home/registry >/dev/null
+  cat >>$home/registry/registry.toml $home/issuers.toml
+  "$bin/registry" bundle -config $home/registry/registry.toml
+  token=$("$bin/registry" kiosk add -config $home/registry/registry.toml -id door-1 -facility hil -kind restaurant 2>/dev/null | sed -n 's/^token = "\(.*\)"/\1/p')
+  root=$(sed -n 's/^root = "\(.*\)"/\1/p' $home/registry/registry.toml)
+  "$bin/registry" serve -config $home/registry/registry.toml >"$results/registry.log" 2>&1 &
+  key=$(find $home/issuer -name '*kko*.key')
+}
+
+# kiosk_toml FILE: the kiosk's configuration. The clock keeps its default,
+# "refuse" unless sure: the guest's kernel sets its time from its battery clock
+# (rtc-test, which reads this machine's), and the kiosk finds that by itself.
+kiosk_toml() {
+  mkdir -p "$(dirname "$1")"
+  cat >"$1" <<END
+data = "$data"
+[kiosk]
+id = "door-1"
+kind = "restaurant"
+[registry]
+url = "http://127.0.0.1:8082"
+token = "$token"
+root = "$root"
+[camera]
+source = "/dev/video20"
+width = ${HIL_SIZE%x*}
+height = ${HIL_SIZE#*x}
+fps = $HIL_FPS
+[gpio]
+green = "GPIO17"
+red = "GPIO27"
+door = "GPIO22"
+lamp_time = "1500ms"
+door_time = "1s"
+END
+}
+
+# rig ARGUMENTS…: the visitor, the microphone, the eye and the judge.
+rig() {
+  "$bin/rig" -format "$HIL_FORMAT" -size "$HIL_SIZE" -fps "$HIL_FPS" -scale "${HIL_SCALE:-0}" -key "$key" \
+    -db $home/registry/registry.db -prompts "$HIL_OUT/prompts" -out "$results" "$@"
+}

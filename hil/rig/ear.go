@@ -1,0 +1,196 @@
+//go:build linux && amd64
+
+package main
+
+import (
+	"bufio"
+	"context"
+	"encoding/binary"
+	"fmt"
+	"io"
+	"math"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"sync"
+	"time"
+)
+
+const (
+	rate      = 48000
+	period    = rate / 100 // frames that arecord hands over at a time: 10 ms, one tick of the guest
+	audible   = 328        // 1 % of full scale
+	silence   = rate / 5   // frames of quiet before a sound counts as a new one
+	decimate  = 6          // sounds are compared at 8 kHz
+	alignment = 20 * rate / 1000 / decimate
+)
+
+// ear records the far end of the loopback sound card: what a loudspeaker
+// behind the kiosk's sound device would have been given.
+type ear struct {
+	mu     sync.Mutex
+	left   []int16
+	sounds []sound
+	quiet  int       // frames since the last audible one
+	last   time.Time // when the last audible period arrived
+}
+
+// sound begins after silence.
+type sound struct {
+	first int       // index of its first audible sample
+	at    time.Time // when the recorder had the period that holds it: at most one period late, never early
+}
+
+// run records until ctx ends.
+func (e *ear) run(ctx context.Context, device string) error {
+	c := exec.CommandContext(ctx, "arecord", "-q", "-D", device, "-t", "raw", "-f", "S16_LE", "-r", fmt.Sprint(rate), "-c", "2",
+		fmt.Sprint("--period-size=", period), fmt.Sprint("--buffer-size=", 50*period))
+	c.Cancel = func() error { return c.Process.Signal(os.Interrupt) }
+	c.Stderr = os.Stderr
+	out, err := c.StdoutPipe()
+	if err != nil {
+		return err
+	}
+	if err := c.Start(); err != nil {
+		return fmt.Errorf("record the loudspeaker: %w", err)
+	}
+	e.quiet = silence
+	block := make([]byte, 4*period)
+	for {
+		if _, err := io.ReadFull(out, block); err != nil {
+			err := c.Wait()
+			if ctx.Err() != nil {
+				return nil
+			}
+			return fmt.Errorf("the recorder ended: %v", err)
+		}
+		e.hear(block, time.Now())
+	}
+}
+
+func (e *ear) hear(block []byte, at time.Time) {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	for i := 0; i < len(block); i += 4 {
+		s := int16(binary.LittleEndian.Uint16(block[i:]))
+		if s > audible || s < -audible {
+			if e.quiet >= silence {
+				e.sounds = append(e.sounds, sound{len(e.left), at})
+			}
+			e.quiet, e.last = 0, at
+		} else {
+			e.quiet++
+		}
+		e.left = append(e.left, s)
+	}
+}
+
+// heard returns the sounds that began in [from, to).
+func (e *ear) heard(from, to time.Time) (in []sound) {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	for _, s := range e.sounds {
+		if !s.at.Before(from) && s.at.Before(to) {
+			in = append(in, s)
+		}
+	}
+	return in
+}
+
+// quietSince is when the last audible sample came, and whether it is silent now.
+func (e *ear) quietSince() (last time.Time, silent bool) {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	return e.last, e.quiet >= silence
+}
+
+// prompts are the sentences to compare with, at 8 kHz from their first audible
+// sample on.
+type prompts map[string][]float64
+
+// loadPrompts reads DIR/NAME.s16: mono, 48 kHz, 16 bits.
+func loadPrompts(dir string) (prompts, error) {
+	files, err := filepath.Glob(filepath.Join(dir, "*.s16"))
+	if err != nil || len(files) == 0 {
+		return nil, fmt.Errorf("no prompts to compare with in %s", dir)
+	}
+	all := prompts{}
+	for _, f := range files {
+		raw, err := os.ReadFile(f)
+		if err != nil {
+			return nil, err
+		}
+		pcm := make([]int16, len(raw)/2)
+		for i := range pcm {
+			pcm[i] = int16(binary.LittleEndian.Uint16(raw[2*i:]))
+		}
+		first := 0
+		for first < len(pcm) && pcm[first] <= audible && pcm[first] >= -audible {
+			first++
+		}
+		all[strings.TrimSuffix(filepath.Base(f), ".s16")] = thin(pcm[first:])
+	}
+	return all, nil
+}
+
+// thin averages groups of samples.
+func thin(pcm []int16) []float64 {
+	out := make([]float64, len(pcm)/decimate)
+	for i := range out {
+		for _, s := range pcm[i*decimate : (i+1)*decimate] {
+			out[i] += float64(s)
+		}
+	}
+	return out
+}
+
+// name finds the prompt that a sound is: the highest normalised
+// cross-correlation over the prompt's whole length, 1 for the same wave.
+func (e *ear) name(s sound, all prompts) (best string, match float64) {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	from := max(0, s.first-alignment*decimate)
+	heard := thin(e.left[from:])
+	for name, want := range all {
+		for lag := 0; lag <= 2*alignment && lag+len(want) <= len(heard); lag++ {
+			var xy, xx, yy float64
+			for i, y := range want {
+				x := heard[lag+i]
+				xy, xx, yy = xy+x*y, xx+x*x, yy+y*y
+			}
+			if c := xy / math.Sqrt(xx*yy+1); c > match {
+				best, match = name, c
+			}
+		}
+	}
+	return best, match
+}
+
+// save writes what was heard as a WAV file, mono.
+func (e *ear) save(path string) (err error) {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	f, err := os.Create(path)
+	if err != nil {
+		return err
+	}
+	w := bufio.NewWriter(f)
+	n := uint32(2 * len(e.left))
+	w.WriteString("RIFF")
+	binary.Write(w, binary.LittleEndian, 36+n)
+	w.WriteString("WAVEfmt ")
+	binary.Write(w, binary.LittleEndian, struct {
+		Size                uint32
+		Format, Channels    uint16
+		Rate, Bytes         uint32
+		BlockAlign, PerItem uint16
+	}{16, 1, 1, rate, 2 * rate, 2, 16})
+	w.WriteString("data")
+	binary.Write(w, binary.LittleEndian, n)
+	binary.Write(w, binary.LittleEndian, e.left)
+	if err := w.Flush(); err != nil {
+		return err
+	}
+	return f.Close()
+}

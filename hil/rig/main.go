@@ -1,0 +1,202 @@
+//go:build linux && amd64
+
+// Command rig stands around a kiosk in the virtual device: it feeds the camera
+// with visitors, records the loudspeaker, watches lamps and door, photographs
+// the screen, follows the log, and judges what it saw. docs/hil.md tells how it
+// is run.
+//
+//	rig [flags] [-- COMMAND…]    COMMAND is started once the camera has a picture, and stopped at the end
+package main
+
+import (
+	"context"
+	"errors"
+	"flag"
+	"fmt"
+	"image"
+	"os"
+	"os/exec"
+	"os/signal"
+	"path/filepath"
+	"strings"
+	"syscall"
+	"time"
+
+	"golang.org/x/sync/errgroup"
+
+	"github.com/munjigi/munjigi/configs"
+	"github.com/munjigi/munjigi/display"
+	"github.com/munjigi/munjigi/reader/camera/virtual"
+)
+
+type options struct {
+	node, format, size string
+	fps                int
+	scale              float64
+	key, issuer        string
+	log, db, out       string
+	prompts            string
+	gpio               string
+	screen             string
+	plan               string
+	bench              int
+	door               time.Duration
+	command            []string
+}
+
+func main() {
+	var o options
+	flag.StringVar(&o.node, "node", "/dev/video20", "the camera's writing end")
+	flag.StringVar(&o.format, "format", "YUYV", "YUYV, GREY or MJPG")
+	flag.StringVar(&o.size, "size", "1280x720", "size of the pictures")
+	flag.IntVar(&o.fps, "fps", 15, "pictures a second")
+	flag.Float64Var(&o.scale, "scale", 0, "pixels per millimetre at a width of 1280; 0 is the usual")
+	flag.StringVar(&o.key, "key", "", "the issuer's private key")
+	flag.StringVar(&o.issuer, "issuer", "kko", "the issuer's id")
+	flag.StringVar(&o.log, "log", "kiosk.log", "the kiosk's log: COMMAND's is written here")
+	flag.StringVar(&o.db, "db", "", "the registry's database")
+	flag.StringVar(&o.out, "out", ".", "folder for pictures and sound")
+	flag.StringVar(&o.prompts, "prompts", "prompts", "folder with NAME.s16 of every prompt")
+	flag.StringVar(&o.gpio, "gpio", "", "green=FILE,red=FILE,door=FILE")
+	flag.StringVar(&o.screen, "screen", "", "framebuffer and its size, e.g. /dev/fb0:1024x768")
+	flag.StringVar(&o.plan, "plan", "good,again,expired,forged,vaccinated", "the visitors")
+	flag.IntVar(&o.bench, "bench", 0, "instead of the plan, measure with so many good visitors")
+	flag.DurationVar(&o.door, "door", time.Second, "door_time in kiosk.toml")
+	flag.Parse()
+	o.command = flag.Args()
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	defer stop()
+	if err := run(ctx, o); err != nil {
+		fmt.Fprintln(os.Stderr, "rig:", err)
+		os.Exit(1)
+	}
+}
+
+// rig is everything that surrounds the kiosk.
+type rig struct {
+	options
+	feeder  *feeder
+	ear     *ear
+	diary   *diary
+	pins    *pins
+	painter *display.Painter
+	screen  string
+	shape   image.Point
+}
+
+func run(ctx context.Context, o options) error {
+	r := &rig{options: o, ear: &ear{}, diary: &diary{}, pins: &pins{files: map[string]string{}, high: map[string]bool{}}}
+	var size image.Point
+	if _, err := fmt.Sscanf(o.size, "%dx%d", &size.X, &size.Y); err != nil {
+		return fmt.Errorf("-size is %q: give it like 1280x720", o.size)
+	}
+	for pair := range strings.SplitSeq(o.gpio, ",") {
+		if name, file, ok := strings.Cut(pair, "="); ok {
+			r.pins.files[name] = file
+		}
+	}
+	var ok bool
+	if r.screen, _, ok = strings.Cut(o.screen, ":"); ok {
+		if _, err := fmt.Sscanf(o.screen[len(r.screen):], ":%dx%d", &r.shape.X, &r.shape.Y); err != nil {
+			return fmt.Errorf("-screen is %q: give it like /dev/fb0:1024x768", o.screen)
+		}
+	}
+	key, err := configs.ReadKey(o.key)
+	if err != nil {
+		return err
+	}
+	known, err := loadPrompts(o.prompts)
+	if err != nil {
+		return err
+	}
+	if r.painter, err = display.NewPainter(display.Options{Langs: []string{"ko", "en"}}); err != nil {
+		return err
+	}
+	n, err := openNode(o.node, o.format, size, o.fps)
+	if err != nil {
+		return err
+	}
+	look, hold := virtual.DefaultLook(), 1800*time.Millisecond
+	if o.scale > 0 {
+		look.Scale = o.scale
+	}
+	if o.bench > 0 { // the whole code is there from one picture to the next
+		look.Travel, hold = 0, time.Second
+	}
+	if r.feeder, err = newFeeder(ctx, n, look, hold); err != nil {
+		return err
+	}
+
+	ctx, cancel := context.WithCancel(ctx)
+	defer cancel()
+	g, ctx := errgroup.WithContext(ctx)
+	g.Go(func() error { return r.feeder.run(ctx) })
+	g.Go(func() error { return r.ear.run(ctx, "hw:Loopback,1,0") })
+	g.Go(func() error { return r.diary.run(ctx, o.log) })
+	g.Go(func() error { return r.pins.run(ctx) })
+	g.Go(func() error {
+		defer cancel()
+		stopKiosk, err := r.startKiosk(ctx)
+		if err != nil {
+			return err
+		}
+		err = r.settle(ctx)
+		if err == nil {
+			if o.bench > 0 {
+				err = r.measure(ctx, key, known)
+			} else {
+				err = r.receive(ctx, key, known)
+			}
+		}
+		return errors.Join(err, stopKiosk(), r.ear.save(filepath.Join(o.out, "heard.wav")))
+	})
+	return g.Wait()
+}
+
+// startKiosk starts COMMAND, if there is one. stop ends it as systemd would,
+// and complains if it does not end well.
+func (r *rig) startKiosk(ctx context.Context) (stop func() error, err error) {
+	if len(r.command) == 0 {
+		return func() error { return nil }, nil
+	}
+	log, err := os.Create(r.log)
+	if err != nil {
+		return nil, err
+	}
+	c := exec.Command(r.command[0], r.command[1:]...)
+	c.Stdout, c.Stderr = log, log
+	if err := c.Start(); err != nil {
+		return nil, err
+	}
+	return func() error {
+		defer log.Close()
+		c.Process.Signal(syscall.SIGTERM)
+		kill := time.AfterFunc(10*time.Second, func() { c.Process.Kill() })
+		defer kill.Stop()
+		if err := c.Wait(); err != nil {
+			return fmt.Errorf("the kiosk did not end well on SIGTERM: %w", err)
+		}
+		return nil
+	}, nil
+}
+
+// settle waits until the kiosk sees and can speak.
+func (r *rig) settle(ctx context.Context) error {
+	if !wait(ctx, 40*time.Second, r.diary.working) {
+		return errors.New("within 40 s the kiosk's log did not say that camera and loudspeaker work")
+	}
+	wait(ctx, time.Second, func() bool { return false })
+	return ctx.Err()
+}
+
+// wait waits until done says so, for so long at most.
+func wait(ctx context.Context, most time.Duration, done func() bool) bool {
+	end := time.Now().Add(most)
+	for time.Now().Before(end) && ctx.Err() == nil {
+		if done() {
+			return true
+		}
+		time.Sleep(20 * time.Millisecond)
+	}
+	return false
+}
