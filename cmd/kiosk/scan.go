@@ -70,7 +70,7 @@ func scan(args []string, stdout, stderr io.Writer) error {
 	if err != nil {
 		return err
 	}
-	decoder := qr.New(qr.Options{Max: 8, Thorough: true})
+	decoder := qr.New(qr.Options{Thorough: true})
 	out := json.NewEncoder(stdout)
 	out.SetEscapeHTML(false)
 	failed := false
