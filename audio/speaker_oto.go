@@ -53,7 +53,7 @@ func (speaker) open() (device, error) {
 	if card.player == nil {
 		player, err := newPlayer()
 		if err != nil {
-			return nil, fmt.Errorf(`no loudspeaker (%w): plug one in, or name the card in /etc/asound.conf, or set audio.output = "off"`, err)
+			return nil, fmt.Errorf(`no loudspeaker (%w): plug one in, or name the card in /etc/asound.conf, or set sound.output = "off"`, err)
 		}
 		card.player = player
 	}

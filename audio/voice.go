@@ -104,7 +104,7 @@ func New(cfg Config, log *slog.Logger) (*Voice, error) {
 		return nil, err
 	}
 	if cfg.Volume < 0 || cfg.Volume > 100 {
-		return nil, fmt.Errorf("audio.volume = %d: give 0 to 100", cfg.Volume)
+		return nil, fmt.Errorf("sound.volume = %d: give 0 to 100", cfg.Volume)
 	}
 	clips, warnings, err := load(cfg.Dir)
 	if err != nil {
@@ -131,7 +131,7 @@ func newOutput(name string) (output, error) {
 	case isFile && file != "":
 		return wavOutput(filepath.Clean(file)), nil
 	}
-	return nil, fmt.Errorf(`audio.output = %q: give "speaker", "off" or "wav:FILE"`, name)
+	return nil, fmt.Errorf(`sound.output = %q: give "speaker", "off" or "wav:FILE"`, name)
 }
 
 // Warnings are the owner's prompts that could not be used, and why.

@@ -339,7 +339,7 @@ func TestVolume(t *testing.T) {
 func TestSpeaker(t *testing.T) {
 	dev, err := newSpeaker().open()
 	if err != nil {
-		if !strings.Contains(err.Error(), "audio.output") {
+		if !strings.Contains(err.Error(), "sound.output") {
 			t.Errorf("the error does not say what to do: %v", err)
 		}
 		return

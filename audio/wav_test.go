@@ -219,7 +219,7 @@ func TestOwnPrompts(t *testing.T) {
 func TestConfig(t *testing.T) {
 	log := slog.New(slog.DiscardHandler)
 	for _, c := range []Config{{Output: "loud"}, {Output: "wav:"}, {Volume: 101}, {Volume: -1}} {
-		if _, err := New(c, log); err == nil || !strings.Contains(err.Error(), "audio.") {
+		if _, err := New(c, log); err == nil || !strings.Contains(err.Error(), "sound.") {
 			t.Errorf("%+v: %v, want an error that names the key", c, err)
 		}
 	}

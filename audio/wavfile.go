@@ -18,7 +18,7 @@ const wavRate beep.SampleRate = 22050
 func (o wavOutput) open() (device, error) {
 	f, err := os.Create(string(o))
 	if err != nil {
-		return nil, fmt.Errorf("audio.output: %w", err)
+		return nil, fmt.Errorf("sound.output: %w", err)
 	}
 	d := &wavFile{f: f}
 	if err := d.header(); err != nil {
@@ -43,7 +43,7 @@ func (d *wavFile) close() error          { return d.f.Close() }
 func (d *wavFile) write(frames [][2]float64) error {
 	d.buf = int16LE(d.buf, frames)
 	if _, err := d.f.WriteAt(d.buf, int64(headerSize+d.size)); err != nil {
-		return fmt.Errorf("audio.output: %w", err)
+		return fmt.Errorf("sound.output: %w", err)
 	}
 	d.size += len(d.buf)
 	return d.header() // whole at any moment, even when killed

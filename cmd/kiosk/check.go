@@ -9,6 +9,7 @@ import (
 	"io"
 	"log/slog"
 	"net/http"
+	"os"
 	"strings"
 	"time"
 
@@ -52,9 +53,9 @@ func check(ctx context.Context, args []string, stdout, stderr io.Writer) error {
 	for _, part := range []func() finding{
 		func() finding { return checkDisk(&cfg) },
 		func() finding { return checkJournal(&cfg) },
-		func() finding { return checkClock() },
+		func() finding { return checkClock(&cfg) },
+		func() finding { return checkRegistry(ctx, &cfg) }, // may fetch the keys that the next line looks at
 		func() finding { return checkBundle(&cfg) },
-		func() finding { return checkRegistry(ctx, &cfg) },
 		func() finding { return checkDecoder() },
 		func() finding { return checkCamera(ctx, &cfg) },
 		func() finding { return checkScreen(ctx, &cfg, quiet) },
@@ -91,6 +92,9 @@ func print(w io.Writer, f finding) error {
 }
 
 func checkDisk(cfg *device.Config) finding {
+	if err := os.MkdirAll(cfg.Data, 0o700); err != nil {
+		return finding{part: "disk", err: fmt.Errorf("make the folder in data: %w", err)}
+	}
 	return finding{part: "disk", err: cfg.Writable(), text: cfg.Data + " takes writes"}
 }
 
@@ -114,12 +118,13 @@ func checkJournal(cfg *device.Config) finding {
 	return f
 }
 
-func checkClock() finding {
+func checkClock(cfg *device.Config) finding {
 	c := clock.System()
 	now := time.Now()
 	f := finding{part: "clock", text: now.Format(time.RFC3339)}
 	switch {
 	case c.State(now) != pass.ClockSure:
+		f.warn = cfg.Clock.Unsure == "admit"
 		f.err = errors.New("nobody vouches for the clock: connect the network for NTP, or fit a battery clock (DS3231)")
 	case !c.Battery():
 		f.warn, f.err = true, fmt.Errorf("%s, by NTP; after a power cut without network it is not sure: fit a battery clock (DS3231)", f.text)
