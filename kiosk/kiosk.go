@@ -239,6 +239,7 @@ func (k *Kiosk) symbol(ctx context.Context, text string, at, decoded time.Time) 
 		k.still(known, at)
 		return
 	}
+	k.parts.Log.Debug("a code is being judged")
 	r := k.judge(text, at)
 	if known != nil && known.verdict == r.verdict {
 		k.still(known, at)
