@@ -102,7 +102,7 @@ func demo(ctx context.Context, o options, stdout io.Writer, log *slog.Logger) (e
 	}
 	t, err := town.New(ctx, o.data, town.Addresses{Issuer: o.phone, Registry: o.registry}, []string{kioskID}, "restaurant", time.Now, log)
 	if err != nil {
-		return err
+		return fmt.Errorf("%w (flags: -phone, -registry)", err)
 	}
 	defer func() { err = errors.Join(err, t.Close()) }()
 

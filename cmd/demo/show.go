@@ -132,12 +132,24 @@ func (s *show) visitor(ctx context.Context, p part, text string) (visit, error) 
 	return v, nil
 }
 
-// watch writes what real visitors are told.
+// watch writes what real visitors are told, and how the camera is.
 func (s *show) watch(ctx context.Context) error {
+	camera := time.NewTicker(time.Second)
+	defer camera.Stop()
+	last := ""
 	for n := 1; ; {
 		select {
 		case <-ctx.Done():
 			return nil
+		case <-camera.C:
+			now := "camera delivers, hold a phone to it"
+			if c := s.device.Camera.Status(); !c.Live {
+				now = "no picture: " + c.Reason
+			}
+			if now != last {
+				fmt.Fprintln(s.out, now)
+				last = now
+			}
 		case e := <-s.events:
 			if e.Stage == kiosk.Decided {
 				s.line(ctx, n, visit{part: part{name: "visitor", want: e.Verdict}, got: e.Verdict, seq: e.Seq, shown: e.At.Sub(e.Frame)})

@@ -106,7 +106,11 @@ func (t *Town) listen(name, address string, serve func(context.Context, net.List
 		return "", fmt.Errorf("listen for the %s: another program may use %s, choose another address: %w", name, address, err)
 	}
 	t.serve = append(t.serve, tasks.Func{Name: name, Do: func(ctx context.Context) error { return serve(ctx, l) }})
-	return "http://" + l.Addr().String(), nil
+	at := l.Addr().(*net.TCPAddr)
+	if at.IP.IsUnspecified() { // listening on all addresses: this machine's own name for them
+		return fmt.Sprintf("http://localhost:%d", at.Port), nil
+	}
+	return "http://" + at.String(), nil
 }
 
 // Tasks are the servers, in the order issuer, registry, retention.
