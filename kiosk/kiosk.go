@@ -322,6 +322,7 @@ func (k *Kiosk) tell(ctx context.Context, r ruling, at, decoded time.Time) {
 		k.parts.Lamps.Signal(a.signal)
 	}
 	k.face.verdict(a, r.seconds, r.staff, at)
+	k.parts.Observe(event) // first: without a loudspeaker the prompt ends at once
 	k.parts.Voice.SayTimed(a.prompt, func() {
 		e := event
 		e.Stage, e.At = Started, k.parts.Now()
@@ -341,7 +342,6 @@ func (k *Kiosk) tell(ctx context.Context, r ruling, at, decoded time.Time) {
 		}
 	})
 	k.parts.Log.Info("a code was answered", "verdict", string(r.verdict), "seq", event.Seq, "again", event.Again, "ms", event.At.Sub(at).Milliseconds())
-	k.parts.Observe(event)
 }
 
 // announce notes in the journal what has been said. It runs beside the scan so

@@ -229,6 +229,28 @@ func TestStaffField(t *testing.T) {
 	}
 }
 
+// TestNoLoudspeaker answers every prompt at once: the stages keep their order.
+func TestNoLoudspeaker(t *testing.T) {
+	bubble(t, setting{}, func(t *testing.T, r *rig) {
+		r.k.parts.Voice = mute{}
+		r.show(r.pass(1, 0, nil))
+		_, events := r.record()
+		if len(events) != 2 || events[0].Stage != Decided || events[1].Stage != Ended {
+			t.Errorf("events %+v", events)
+		}
+		time.Sleep(3 * time.Second)
+		r.wantVisits(1)
+	})
+}
+
+type mute struct{}
+
+func (mute) SayTimed(_ audio.Prompt, _ func(), done func(audio.Outcome)) {
+	ended := make(chan struct{})
+	go func() { done(audio.Silent); close(ended) }()
+	<-ended
+}
+
 func TestVerifyOnlyKeepsNothing(t *testing.T) {
 	bubble(t, setting{config: Config{Facility: "museum", Skew: pass.Skew}}, func(t *testing.T, r *rig) {
 		text := r.pass(1, 0, nil)
