@@ -34,6 +34,8 @@ type ear struct {
 	sounds []sound
 	quiet  int       // frames since the last audible one
 	last   time.Time // when the last audible period arrived
+	stall  time.Duration
+	before time.Time // when the last period arrived
 }
 
 // sound begins after silence.
@@ -45,7 +47,7 @@ type sound struct {
 // run records until ctx ends.
 func (e *ear) run(ctx context.Context, device string) error {
 	c := exec.CommandContext(ctx, "arecord", "-q", "-D", device, "-t", "raw", "-f", "S16_LE", "-r", fmt.Sprint(rate), "-c", "2",
-		fmt.Sprint("--period-size=", period), fmt.Sprint("--buffer-size=", 50*period))
+		fmt.Sprint("--period-size=", period), fmt.Sprint("--buffer-size=", 200*period))
 	c.Cancel = func() error { return c.Process.Signal(os.Interrupt) }
 	c.Stderr = os.Stderr
 	out, err := c.StdoutPipe()
@@ -72,6 +74,10 @@ func (e *ear) run(ctx context.Context, device string) error {
 func (e *ear) hear(block []byte, at time.Time) {
 	e.mu.Lock()
 	defer e.mu.Unlock()
+	if !e.before.IsZero() {
+		e.stall = max(e.stall, at.Sub(e.before))
+	}
+	e.before = at
 	for i := 0; i < len(block); i += 4 {
 		s := int16(binary.LittleEndian.Uint16(block[i:]))
 		if s > audible || s < -audible {
@@ -96,6 +102,16 @@ func (e *ear) heard(from, to time.Time) (in []sound) {
 		}
 	}
 	return in
+}
+
+// longestStall is the longest time without a period since it was last asked
+// for: how long the guest, not the kiosk, kept everybody waiting.
+func (e *ear) longestStall() time.Duration {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	d := e.stall
+	e.stall = 0
+	return d
 }
 
 // quietSince is when the last audible sample came, and whether it is silent now.
@@ -154,17 +170,51 @@ func (e *ear) name(s sound, all prompts) (best string, match float64) {
 	heard := thin(e.left[from:])
 	for name, want := range all {
 		for lag := 0; lag <= 2*alignment && lag+len(want) <= len(heard); lag++ {
-			var xy, xx, yy float64
-			for i, y := range want {
-				x := heard[lag+i]
-				xy, xx, yy = xy+x*y, xx+x*x, yy+y*y
-			}
-			if c := xy / math.Sqrt(xx*yy+1); c > match {
+			if c := correlate(heard[lag:][:len(want)], want); c > match {
 				best, match = name, c
 			}
 		}
 	}
 	return best, match
+}
+
+// pieces looks for a prompt in pieces of 100 ms, each behind the one before:
+// share is how many of them are there, gaps the silence that came in between.
+// A guest that gets no time for longer than the sound device's buffer makes
+// such gaps.
+func (e *ear) pieces(s sound, want []float64) (share float64, gaps time.Duration) {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	const piece, farthest = rate / decimate / 10, 2 * rate / decimate
+	at := max(0, s.first-alignment*decimate)
+	heard := thin(e.left[at:min(len(e.left), at+20*rate)])
+	next, found, all, late := 0, 0, 0, 0
+	for from := 0; from+piece <= len(want); from += piece {
+		y := want[from:][:piece]
+		all++
+		for lag := 0; lag < farthest && next+lag+piece <= len(heard); lag++ {
+			if correlate(heard[next+lag:][:piece], y) >= sameSound {
+				found++
+				if lag > 2*alignment {
+					late += lag - alignment
+				}
+				next += lag
+				break
+			}
+		}
+		next += piece - 2 // a rounding may bring the next one a sample early
+	}
+	return float64(found) / float64(max(all, 1)), time.Duration(late) * time.Second * decimate / rate
+}
+
+// correlate is the normalised cross-correlation of two sounds of one length.
+func correlate(a, b []float64) float64 {
+	var xy, xx, yy float64
+	for i, y := range b {
+		x := a[i]
+		xy, xx, yy = xy+x*y, xx+x*x, yy+y*y
+	}
+	return xy / math.Sqrt(xx*yy+1)
 }
 
 // save writes what was heard as a WAV file, mono.

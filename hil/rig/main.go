@@ -23,6 +23,7 @@ import (
 	"time"
 
 	"golang.org/x/sync/errgroup"
+	"golang.org/x/sys/unix"
 
 	"github.com/munjigi/munjigi/configs"
 	"github.com/munjigi/munjigi/display"
@@ -62,14 +63,31 @@ func main() {
 	flag.StringVar(&o.plan, "plan", "good,again,expired,forged,vaccinated", "the visitors")
 	flag.IntVar(&o.bench, "bench", 0, "instead of the plan, measure with so many good visitors")
 	flag.DurationVar(&o.door, "door", time.Second, "door_time in kiosk.toml")
+	vouch := flag.Bool("synchronised", false, "only tell the kernel that its clock is synchronised, as an NTP client does")
 	flag.Parse()
 	o.command = flag.Args()
+	if *vouch {
+		if err := synchronised(); err != nil {
+			fmt.Fprintln(os.Stderr, "rig:", err)
+			os.Exit(1)
+		}
+		return
+	}
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
 	if err := run(ctx, o); err != nil {
 		fmt.Fprintln(os.Stderr, "rig:", err)
 		os.Exit(1)
 	}
+}
+
+// synchronised clears STA_UNSYNC (adjtimex(2)).
+func synchronised() error {
+	t := unix.Timex{Modes: unix.ADJ_STATUS | unix.ADJ_MAXERROR | unix.ADJ_ESTERROR}
+	if _, err := unix.Adjtimex(&t); err != nil {
+		return fmt.Errorf("tell the kernel of its clock: %w", err)
+	}
+	return nil
 }
 
 // rig is everything that surrounds the kiosk.

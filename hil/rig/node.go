@@ -96,7 +96,7 @@ func (n *node) jpegs(ctx context.Context, pictures []*image.Gray) ([][]byte, err
 	for _, p := range pictures {
 		in.Write(p.Pix)
 	}
-	c := exec.CommandContext(ctx, "ffmpeg", "-v", "error", "-f", "rawvideo", "-pix_fmt", "gray", "-s", fmt.Sprintf("%dx%d", n.size.X, n.size.Y), "-i", "-",
+	c := exec.CommandContext(ctx, "nice", "-n", "19", "ffmpeg", "-threads", "1", "-v", "error", "-f", "rawvideo", "-pix_fmt", "gray", "-s", fmt.Sprintf("%dx%d", n.size.X, n.size.Y), "-i", "-",
 		"-vf", "scale=out_range=pc,format=yuvj422p", "-c:v", "mjpeg", "-q:v", "4", "-f", "image2pipe", "-")
 	c.Stdin, c.Stderr = &in, os.Stderr
 	all, err := c.Output()
