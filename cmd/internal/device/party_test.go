@@ -165,7 +165,8 @@ func (p *party) arrived(n int) []registry.Visit {
 			return visits
 		}
 		if time.Now().After(deadline) {
-			p.t.Fatalf("%d visits reached the registry, want %d", len(visits), n)
+			p.t.Errorf("%d visits reached the registry, want %d", len(visits), n)
+			return visits // what else is wrong is worth knowing
 		}
 		<-time.After(50 * time.Millisecond)
 	}
