@@ -1,0 +1,109 @@
+package main
+
+import (
+	"fmt"
+	"os"
+	"time"
+
+	"github.com/munjigi/munjigi/reader/qr/bench/screens"
+)
+
+// pictures are those of the sets asked for, but for the streams.
+func (o options) pictures() (out []*picture, err error) {
+	every := 1
+	if o.quick {
+		every = 6
+	}
+	for _, set := range o.sets {
+		switch set {
+		case "photographs":
+			if o.data == "" {
+				fmt.Fprintln(os.Stderr, "bench: no photographs: give their folder with -data")
+				continue
+			}
+			p, err := photographs(o.data, every)
+			if err != nil {
+				return nil, err
+			}
+			out = append(out, p...)
+		case "sweeps":
+			c, err := screens.Sweeps(o.seed)
+			if err != nil {
+				return nil, err
+			}
+			out = append(out, casePictures("sweeps", c, every)...)
+		case "mix":
+			c, err := screens.Mix(o.seed, 250)
+			if err != nil {
+				return nil, err
+			}
+			out = append(out, casePictures("mix", c, every)...)
+		case "blanks", "streams":
+		default:
+			return nil, fmt.Errorf("there is no set %q", set)
+		}
+	}
+	return out, nil
+}
+
+// key is a set or a part of it.
+type key struct{ set, group string }
+
+// results are the tallies of all readers.
+type results struct {
+	readers []*process
+	order   []key
+	tallies map[key]map[string]*tally
+}
+
+func newResults(readers []*process) *results {
+	return &results{readers: readers, tallies: map[key]map[string]*tally{}}
+}
+
+func (r *results) tally(k key, reader string) *tally {
+	if r.tallies[k] == nil {
+		r.tallies[k] = map[string]*tally{}
+		r.order = append(r.order, k)
+	}
+	if r.tallies[k][reader] == nil {
+		r.tallies[k][reader] = &tally{}
+	}
+	return r.tallies[k][reader]
+}
+
+func (r *results) measure(pictures []*picture) error {
+	progress := newProgress(len(pictures))
+	for p := range rendered(pictures) {
+		progress.step(p.set)
+		for _, reader := range r.readers {
+			a, err := reader.read(p.gray, false)
+			if err != nil {
+				return err
+			}
+			o := p.truth.judge(a.symbols)
+			for _, k := range []key{{p.set, ""}, {p.set, p.group}} {
+				r.tally(k, reader.name).add(o, a)
+			}
+		}
+	}
+	progress.done()
+	return nil
+}
+
+// progress tells on stderr how far a long run is.
+type progress struct {
+	n, of int
+	last  time.Time
+}
+
+func newProgress(of int) *progress { return &progress{of: of} }
+
+func (p *progress) step(what string) {
+	p.n++
+	if now := time.Now(); now.Sub(p.last) > time.Second {
+		p.last = now
+		fmt.Fprintf(os.Stderr, "\r%5d of %d  %-30s", p.n, p.of, what)
+	}
+}
+
+func (p *progress) done() { fmt.Fprintf(os.Stderr, "\r%60s\r", "") }
