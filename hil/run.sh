@@ -66,13 +66,17 @@ install_missing() {
 # boot TIER SECONDS KEY=value… : boots the guest, which runs guest/TIER.sh with
 # the KEYs in its environment; the status is that script's.
 boot() {
-  local tier=$1 limit=$2 log status
+  local tier=$1 limit=$2 log status before=""
   shift 2
   log=$cache/console.$$
   rm -f "$cache/disk.img"
   truncate -s 64M "$cache/disk.img"
   PATH=$PATH:/usr/sbin:/sbin mkfs.ext4 -q "$cache/disk.img"
-  timeout -k 5 "$limit" "$cache/linux-uml" mem="${MEM:-1536M}" root=/dev/root rootfstype=hostfs rootflags=/ ro quiet \
+  # What is measured is the kiosk's time, not that of the machine's other work.
+  # Only root may ask for that.
+  [ "$tier" != latency ] || before=$(nice -n -10 echo "nice -n -10" 2>/dev/null) || before=""
+  # shellcheck disable=SC2086 # words are wanted
+  timeout -k 5 "$limit" $before "$cache/linux-uml" mem="${MEM:-1536M}" root=/dev/root rootfstype=hostfs rootflags=/ ro quiet \
     con=null con0=fd:0,fd:1 console=tty0 ubda="$cache/disk.img" init="$here/guest/init.sh" \
     HIL_TIER="$tier" HIL_REPO="$repo" HIL_OUT="$out" HIL_MODULES="$kernel" "$@" </dev/null 2>&1 | tr -d '\r' | tee "$log" | sed '/^HIL-EXIT /d' || true
   status=$(sed -n 's/^HIL-EXIT //p' "$log" | tail -n 1)

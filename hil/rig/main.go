@@ -161,7 +161,7 @@ func run(ctx context.Context, o options) error {
 		err = r.settle(ctx)
 		if err == nil {
 			if o.bench > 0 {
-				err = r.measure(ctx, key, known)
+				err = r.measure(ctx, key)
 			} else {
 				err = r.receive(ctx, key, known)
 			}
