@@ -26,8 +26,12 @@ func (b *backoff) next() time.Duration {
 
 func (b *backoff) reset() { b.n = 0 }
 
-// retryAfter reads Retry-After (RFC 9110, section 10.2.3), 0 for none; more
-// than a day is taken as a day.
+// patience is the longest Retry-After that is obeyed: whoever sits between may
+// write one.
+const patience = 15 * time.Minute
+
+// retryAfter reads Retry-After (RFC 9110, section 10.2.3), 0 for none, at most
+// patience.
 func retryAfter(h http.Header, now time.Time) time.Duration {
 	value := h.Get("Retry-After")
 	wait := time.Duration(0)
@@ -36,7 +40,7 @@ func retryAfter(h http.Header, now time.Time) time.Duration {
 	} else if at, err := http.ParseTime(value); err == nil {
 		wait = max(at.Sub(now), 0)
 	}
-	return min(wait, 24*time.Hour)
+	return min(wait, patience)
 }
 
 // sleep waits; false means that ctx ended first.

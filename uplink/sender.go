@@ -130,6 +130,7 @@ func (s *Sender) Run(ctx context.Context) error {
 // stands alone; that one is passed over, kept, and left is true.
 func (s *Sender) Drain(ctx context.Context) (left bool, err error) {
 	after, size := uint64(0), s.cfg.Batch
+	passedOver := 0 // since the last receipt
 	for {
 		visits, err := s.queue.Pending(after, size)
 		if err != nil || len(visits) == 0 {
@@ -140,6 +141,11 @@ func (s *Sender) Drain(ctx context.Context) (left bool, err error) {
 		var refused *answerError
 		if errors.As(err, &refused) && refused.unreadable() {
 			if size = len(visits) / 2; size == 0 {
+				if passedOver++; passedOver > 2 {
+					// Not one record: whoever answers objects to everything.
+					s.note(nil, err)
+					return left, err
+				}
 				s.log.Warn("the registry cannot read one record, it stays in the journal", "seq", visits[0].Seq, "status", refused.status)
 				after, size, left = visits[0].Seq, s.cfg.Batch, true
 			}
@@ -152,7 +158,7 @@ func (s *Sender) Drain(ctx context.Context) (left bool, err error) {
 		if err != nil {
 			return left, err
 		}
-		size = min(size*2, s.cfg.Batch)
+		size, passedOver = min(size*2, s.cfg.Batch), 0
 	}
 }
 

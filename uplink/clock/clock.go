@@ -5,6 +5,7 @@ package clock
 import (
 	"os"
 	"path/filepath"
+	"sync"
 	"sync/atomic"
 	"time"
 
@@ -17,12 +18,21 @@ import (
 // seen before it counts as wrong: an NTP step after a leap or drift is small.
 const Tolerance = 5 * time.Second
 
-// Clock is the device's clock. Raise it with the journal's highest time at the
-// start; afterwards it remembers by itself.
+// Trusted is how long a confirmed clock is trusted without another word: the
+// kernel gives up about nine hours after the last NTP answer, but a crystal
+// that drifts 20 ppm is 2 s off after a day, which is what Skew allows.
+const Trusted = 24 * time.Hour
+
+// Clock is the device's clock. Raise it with the journal's highest time and
+// with the time the trust bundle was issued; sure times it remembers by itself.
 type Clock struct {
 	synchronised func() bool
 	battery      bool
 	highest      atomic.Int64 // Unix ms
+	ceiling      atomic.Int64 // Unix ms, 0 for none
+
+	mu        sync.Mutex
+	confirmed time.Time // when synchronised was last true
 }
 
 // System is the clock of this machine: sure when the kernel says that it is
@@ -49,16 +59,37 @@ func (c *Clock) Raise(t time.Time) {
 	}
 }
 
+// Limit says that times from t on are not to be believed, whoever vouches for
+// them: the end of the trust bundle. A clock that lies far ahead once, by a
+// forged NTP answer or a battery clock gone mad, must not be remembered.
+func (c *Clock) Limit(t time.Time) { c.ceiling.Store(t.UnixMilli()) }
+
 // State judges the time now.
 func (c *Clock) State(now time.Time) pass.Clock {
-	if now.UnixMilli() < c.highest.Load()-Tolerance.Milliseconds() {
+	ms := now.UnixMilli()
+	if ms < c.highest.Load()-Tolerance.Milliseconds() {
 		return pass.ClockWrong
 	}
-	if !c.battery && !c.synchronised() {
+	if ceiling := c.ceiling.Load(); ceiling != 0 && ms >= ceiling {
+		return pass.ClockUnsure
+	}
+	if !c.battery && !c.vouched(now) {
 		return pass.ClockUnsure // and not to be remembered: it may lie ahead
 	}
 	c.Raise(now)
 	return pass.ClockSure
+}
+
+// vouched says whether the clock was confirmed less than Trusted ago.
+func (c *Clock) vouched(now time.Time) bool {
+	ok := c.synchronised()
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if ok {
+		c.confirmed = now
+	}
+	since := now.Sub(c.confirmed) // by the monotonic clock, where now carries it
+	return !c.confirmed.IsZero() && since >= 0 && since < Trusted
 }
 
 // Battery says whether a battery clock was found.

@@ -15,6 +15,7 @@ func TestState(t *testing.T) {
 	c := New(func() bool { return ntp }, false)
 	c.Raise(time.Time{})
 	c.Raise(t0)
+	c.Limit(t0.Add(1500 * time.Hour))
 	for _, step := range []struct {
 		name string
 		now  time.Time
@@ -29,6 +30,10 @@ func TestState(t *testing.T) {
 		{"which is not remembered", t0, false, pass.ClockUnsure},
 		{"synchronised", t0.Add(2 * time.Hour), true, pass.ClockSure},
 		{"back to before", t0, true, pass.ClockWrong},
+		{"a night without a network", t0.Add(25 * time.Hour), false, pass.ClockSure},
+		{"a day and more", t0.Add(26 * time.Hour), false, pass.ClockUnsure},
+		{"vouched for beyond the limit", t0.Add(2000 * time.Hour), true, pass.ClockUnsure},
+		{"which is not remembered either", t0.Add(27 * time.Hour), true, pass.ClockSure},
 	} {
 		ntp = step.ntp
 		if got := c.State(step.now); got != step.want {

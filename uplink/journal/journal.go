@@ -15,6 +15,7 @@ import (
 	"fmt"
 	"io/fs"
 	"os"
+	"sync"
 	"time"
 
 	"github.com/munjigi/munjigi/pass"
@@ -50,7 +51,9 @@ type Admission struct {
 
 // Journal is the file. Its methods may be called from several goroutines.
 type Journal struct {
-	db *bolt.DB
+	path string
+	mu   sync.RWMutex // held for writing only while Compact changes files
+	db   *bolt.DB
 	// commit ends a transaction; tests replace it to make writes fail, with
 	// and without having reached the disk.
 	commit func(*bolt.Tx) error
@@ -88,7 +91,7 @@ func Open(path string) (j *Journal, err error) {
 			j, err = nil, fmt.Errorf("open the journal %s: the file is damaged (%v): move it away and keep it for support", path, p)
 		}
 	}()
-	db, err := bolt.Open(path, 0o600, &bolt.Options{Timeout: time.Second, FreelistType: bolt.FreelistMapType})
+	db, err := bolt.Open(path, 0o600, options())
 	switch {
 	case errors.Is(err, berrors.ErrTimeout):
 		return nil, fmt.Errorf("open the journal %s: another kiosk holds it: stop that one first", path)
@@ -99,7 +102,7 @@ func Open(path string) (j *Journal, err error) {
 	case err != nil:
 		return nil, fmt.Errorf("open the journal %s: %w", path, err)
 	}
-	j = &Journal{db: db, commit: (*bolt.Tx).Commit, added: make(chan struct{}, 1)}
+	j = &Journal{path: path, db: db, commit: (*bolt.Tx).Commit, added: make(chan struct{}, 1)}
 	err = j.update(func(tx *bolt.Tx) error {
 		for _, b := range [][]byte{bucketUsed, bucketVisits, bucketAside, bucketMeta} {
 			if _, err := tx.CreateBucketIfNotExists(b); err != nil {
@@ -115,11 +118,28 @@ func Open(path string) (j *Journal, err error) {
 	return j, nil
 }
 
+func options() *bolt.Options {
+	return &bolt.Options{Timeout: time.Second, FreelistType: bolt.FreelistMapType}
+}
+
 // Close releases the file.
-func (j *Journal) Close() error { return j.db.Close() }
+func (j *Journal) Close() error {
+	j.mu.Lock()
+	defer j.mu.Unlock()
+	return j.db.Close()
+}
+
+// view is bolt's View.
+func (j *Journal) view(fn func(*bolt.Tx) error) error {
+	j.mu.RLock()
+	defer j.mu.RUnlock()
+	return j.db.View(fn)
+}
 
 // update is bolt's Update with a commit that tests can fail.
 func (j *Journal) update(fn func(*bolt.Tx) error) error {
+	j.mu.RLock()
+	defer j.mu.RUnlock()
 	tx, err := j.db.Begin(true)
 	if err != nil {
 		return err
@@ -172,7 +192,8 @@ func (j *Journal) Admit(p *pass.Pass, at time.Time) (Admission, error) {
 			}
 			a.Seq = seq
 		}
-		if err := raiseClock(tx, at); err != nil {
+		// The signed time, not the clock's: nobody may have vouched for that.
+		if err := raiseClock(tx, p.IssuedAt()); err != nil {
 			return err
 		}
 		return put(used, key, mark{Expires: p.Expires().Unix(), Seq: a.Seq})
@@ -223,7 +244,7 @@ func (j *Journal) Added() <-chan struct{} { return j.added }
 // number after.
 func (j *Journal) Pending(after uint64, limit int) ([]wire.Visit, error) {
 	var out []wire.Visit
-	err := j.db.View(func(tx *bolt.Tx) error {
+	err := j.view(func(tx *bolt.Tx) error {
 		c := tx.Bucket(bucketVisits).Cursor()
 		for k, data := c.Seek(seqKey(after + 1)); k != nil && len(out) < limit; k, data = c.Next() {
 			var v wire.Visit
@@ -274,7 +295,9 @@ func (j *Journal) Settle(results []wire.Result) error {
 
 // Prune removes used marks whose passes can no longer verify and destroys
 // visits older than Keep. It goes by the highest time ever seen, so that a
-// clock set back revives nothing. skew is the tolerance passes are verified with.
+// clock set back revives nothing. now is the zero time where nobody vouches for
+// the clock; then the signed times of the passes admitted must do. skew is the
+// tolerance passes are verified with, and that of the clock.
 func (j *Journal) Prune(now time.Time, skew time.Duration) (destroyed int, err error) {
 	err = j.update(func(tx *bolt.Tx) error {
 		if err := raiseClock(tx, now); err != nil {
@@ -360,18 +383,18 @@ type Stats struct {
 // Stats counts.
 func (j *Journal) Stats() (Stats, error) {
 	var s Stats
-	err := j.db.View(func(tx *bolt.Tx) error {
+	err := j.view(func(tx *bolt.Tx) error {
 		visits := tx.Bucket(bucketVisits)
 		s.Queue = visits.Stats().KeyN
 		s.Aside = tx.Bucket(bucketAside).Stats().KeyN
 		s.Destroyed = number(tx, keyDestroyed)
 		s.Clock = clock(tx)
-		if _, data := visits.Cursor().First(); data != nil {
+		for c, k, data := first(visits); k != nil; k, data = c.Next() {
 			var v wire.Visit
-			if err := cose.Unmarshal(data, &v); err != nil {
-				return err
+			if cose.Unmarshal(data, &v) == nil { // a damaged record holds up nothing
+				s.Oldest = v.Time()
+				break
 			}
-			s.Oldest = v.Time()
 		}
 		return nil
 	})
@@ -379,6 +402,12 @@ func (j *Journal) Stats() (Stats, error) {
 		return Stats{}, fmt.Errorf("read the journal: %w", err)
 	}
 	return s, nil
+}
+
+func first(b *bolt.Bucket) (c *bolt.Cursor, k, v []byte) {
+	c = b.Cursor()
+	k, v = c.First()
+	return c, k, v
 }
 
 func put(b *bolt.Bucket, key []byte, v any) error {

@@ -1,6 +1,7 @@
 package journal
 
 import (
+	"bytes"
 	"crypto/ed25519"
 	"crypto/sha256"
 	"errors"
@@ -274,5 +275,65 @@ func BenchmarkAdmit(b *testing.B) {
 			b.Fatal(err)
 		}
 		i++
+	}
+}
+
+// TestCompact holds that what was settled is gone from the file itself, and
+// that visit numbers go on.
+func TestCompact(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "journal.db")
+	j := open(t, path)
+	gone := newPass(t, 1, "cafe")
+	a := admit(t, j, gone)
+	kept := newPass(t, 2, "cafe")
+	admit(t, j, kept)
+	if err := j.Settle([]wire.Result{{Seq: a.Seq, Status: wire.StatusStored}}); err != nil {
+		t.Fatal(err)
+	}
+	holds := func(p *pass.Pass) bool {
+		t.Helper()
+		data, err := os.ReadFile(path)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return bytes.Contains(data, p.Bytes())
+	}
+	if !holds(gone) {
+		t.Fatal("bbolt overwrites what is deleted: Compact is not needed any more")
+	}
+	if err := j.Compact(); err != nil {
+		t.Fatal(err)
+	}
+	if holds(gone) || !holds(kept) {
+		t.Errorf("after compacting: settled pass there %v, waiting pass there %v", holds(gone), holds(kept))
+	}
+	if _, err := os.Stat(path + ".compact"); !errors.Is(err, os.ErrNotExist) {
+		t.Errorf("the copy was left behind: %v", err)
+	}
+	if next := admit(t, j, newPass(t, 3, "cafe")); next.Seq != 3 {
+		t.Errorf("sequence %d after 2", next.Seq)
+	}
+	j.Close()
+	if v := queue(t, open(t, path)); len(v) != 2 {
+		t.Errorf("%d visits after a restart, want 2", len(v))
+	}
+}
+
+// TestDamagedRecord holds that one record nobody can read holds up nothing.
+func TestDamagedRecord(t *testing.T) {
+	j := open(t, filepath.Join(t.TempDir(), "journal.db"))
+	admit(t, j, newPass(t, 1, "cafe"))
+	admit(t, j, newPass(t, 2, "cafe"))
+	if err := j.update(func(tx *bolt.Tx) error { return tx.Bucket(bucketVisits).Put(seqKey(1), []byte("rot")) }); err != nil {
+		t.Fatal(err)
+	}
+	if s, err := j.Stats(); err != nil || s.Queue != 2 || !s.Oldest.Equal(t0) {
+		t.Errorf("%+v, %v", s, err)
+	}
+	if v := queue(t, j); len(v) != 1 || v[0].Seq != 2 {
+		t.Errorf("pending %v", v)
+	}
+	if n, err := j.Prune(t0, pass.Skew); err != nil || n != 1 {
+		t.Errorf("pruned %d, %v", n, err)
 	}
 }
