@@ -26,7 +26,8 @@ type face struct {
 	state   display.State
 	until   time.Time // when the scene gives way to idle
 	hold    time.Duration
-	frame   time.Time // when the last frame came, zero before the first
+	frame   time.Time // when the last frame came
+	seen    bool      // a frame has come
 	preview time.Time // when the live picture was last drawn
 }
 
@@ -34,7 +35,7 @@ func newFace(screen Screen, status func() display.Status) *face {
 	return &face{screen: screen, status: status, state: display.State{Scene: display.Wait}}
 }
 
-// verdict shows an answer at once.
+// verdict shows an answer at once; at is now.
 func (f *face) verdict(a answer, seconds int, staff *display.Staff, at time.Time) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
@@ -47,8 +48,8 @@ func (f *face) verdict(a answer, seconds int, staff *display.Staff, at time.Time
 func (f *face) still(a answer, at time.Time) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	if f.state.Scene == a.scene {
-		f.until = at.Add(f.hold)
+	if until := at.Add(f.hold); f.state.Scene == a.scene && until.After(f.until) {
+		f.until = until
 	}
 }
 
@@ -56,7 +57,7 @@ func (f *face) still(a answer, at time.Time) {
 func (f *face) see(picture *image.Gray, at time.Time) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	f.frame = at
+	f.frame, f.seen = at, true
 	if at.Before(f.until) || at.Sub(f.preview) < previewEvery {
 		return
 	}
@@ -72,12 +73,15 @@ func (f *face) tick(now time.Time) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	f.state.Status = status
+	if f.frame.IsZero() {
+		f.frame = now // a camera that never comes is lost, too
+	}
 	switch {
 	case now.Before(f.until):
-	case f.frame.IsZero():
-		f.state = display.State{Scene: display.Wait, Status: status}
 	case now.Sub(f.frame) > blind:
 		f.state = display.State{Scene: display.OutOfOrder, Status: status}
+	case !f.seen:
+		f.state = display.State{Scene: display.Wait, Status: status}
 	default:
 		return // the next frame carries it
 	}

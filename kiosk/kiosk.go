@@ -48,8 +48,8 @@ type Journal interface {
 	Announced(journal.Admission, time.Time) error
 }
 
-// Voice says prompts, the newest first. started and done are called from
-// another goroutine, done exactly once.
+// Voice says prompts, the newest first. started and done, which may be nil, are
+// called from another goroutine, done exactly once.
 type Voice interface {
 	SayTimed(p audio.Prompt, started func(), done func(audio.Outcome))
 }
@@ -121,9 +121,21 @@ type Kiosk struct {
 	ready chan struct{}
 	said  chan said
 	told  told
-	busy  atomic.Int64 // since when a frame is worked on, Unix ns, 0 while waiting for one
-	count atomic.Uint64
+	// undisturbed is until when nobody's refusal takes the screen from the
+	// visitor admitted last.
+	undisturbed time.Time
+	busy        atomic.Int64 // since when a frame is worked on, Unix ns, 0 while waiting for one
+	count       atomic.Uint64
 }
+
+const (
+	// rejudge is how often a code that may become good while it is held is
+	// looked at again.
+	rejudge = 500 * time.Millisecond
+	// patience is how long a visit may take to reach the disk before the
+	// visitor is asked to wait.
+	patience = 800 * time.Millisecond
+)
 
 // said is an admission whose prompt has ended.
 type said struct {
@@ -152,6 +164,13 @@ func (t *told) begin(a journal.Admission) bool {
 	}
 	t.now[a] = true
 	return true
+}
+
+// any says whether an admitted visitor is being told so at this moment.
+func (t *told) any() bool {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	return len(t.now) > 0
 }
 
 func (t *told) end(a journal.Admission) {
@@ -235,14 +254,20 @@ func (k *Kiosk) frame(ctx context.Context, f camera.Frame) {
 func (k *Kiosk) symbol(ctx context.Context, text string, at, decoded time.Time) {
 	digest := sha256.Sum256([]byte(text))
 	known := k.codes.find(digest, at)
-	if known != nil && answers[known.verdict].final {
+	if known != nil && (answers[known.verdict].final || at.Sub(known.judged) < rejudge) {
 		k.still(known, at)
 		return
 	}
 	k.parts.Log.Debug("a code is being judged")
 	r := k.judge(text, at)
 	if known != nil && known.verdict == r.verdict {
+		known.judged = at
 		k.still(known, at)
+		return
+	}
+	if !r.verdict.good() && (k.told.any() || at.Before(k.undisturbed)) {
+		// Whoever has just been admitted must hear and see it: a poster behind
+		// them, or the next phone's old code, can wait for its answer.
 		return
 	}
 	k.codes.put(digest, r.verdict, at)
@@ -264,6 +289,7 @@ type ruling struct {
 	admission journal.Admission
 	seconds   int
 	staff     *display.Staff
+	err       error // why a good pass could not be kept
 }
 
 // judge verifies a text and, if it is a good pass, keeps the visit.
@@ -277,7 +303,7 @@ func (k *Kiosk) judge(text string, at time.Time) ruling {
 		}
 		return r
 	}
-	admission, err := k.parts.Journal.Admit(p, at)
+	admission, err := k.admit(p, at)
 	var used *journal.UsedError
 	switch {
 	case errors.As(err, &used):
@@ -286,14 +312,35 @@ func (k *Kiosk) judge(text string, at time.Time) ruling {
 		}
 		return ruling{verdict: Used}
 	case err != nil:
-		k.parts.Log.Error("a visit could not be kept, nothing was announced: check the disk", "err", err)
-		return ruling{verdict: OutOfOrder}
+		return ruling{verdict: OutOfOrder, err: err}
 	}
 	r := ruling{verdict: verdictOf(p), same: !k.told.begin(admission), admission: admission}
 	if h := p.Health(); h != nil && k.cfg.Staff {
 		r.staff = &display.Staff{Complete: h.Complete, TwoWeeksOn: h.Settled(at), Doses: len(h.Doses)}
 	}
 	return r
+}
+
+// admit keeps the visit, and asks the visitor for patience where the disk is slow.
+func (k *Kiosk) admit(p *pass.Pass, at time.Time) (journal.Admission, error) {
+	var (
+		mu   sync.Mutex
+		done bool
+	)
+	slow := time.AfterFunc(patience, func() {
+		mu.Lock()
+		defer mu.Unlock()
+		if !done {
+			k.face.verdict(pleaseWait, 0, nil, k.parts.Now())
+			k.parts.Voice.SayTimed(pleaseWait.prompt, nil, nil)
+		}
+	})
+	defer slow.Stop()
+	a, err := k.parts.Journal.Admit(p, at)
+	mu.Lock()
+	defer mu.Unlock()
+	done = true
+	return a, err
 }
 
 func verdictOf(p *pass.Pass) Verdict {
@@ -316,12 +363,18 @@ func (k *Kiosk) verify(text string, at time.Time) (*pass.Pass, error) {
 // tell gives the answer: only now, when the visit is on disk.
 func (k *Kiosk) tell(ctx context.Context, r ruling, at, decoded time.Time) {
 	a := answers[r.verdict]
-	good := r.verdict == Accepted || r.verdict == Verified
+	good := r.verdict.good()
+	if r.err != nil {
+		k.parts.Log.Error("a visit could not be kept, nothing was announced: check the disk", "err", r.err)
+	}
 	event := Event{Stage: Decided, Verdict: r.verdict, Seq: r.admission.Seq, Again: r.admission.Again, Frame: at, Decoded: decoded, At: k.parts.Now()}
 	if a.signal != 0 {
 		k.parts.Lamps.Signal(a.signal)
 	}
-	k.face.verdict(a, r.seconds, r.staff, at)
+	k.face.verdict(a, r.seconds, r.staff, event.At)
+	if good {
+		k.undisturbed = event.At.Add(a.hold)
+	}
 	k.parts.Observe(event) // first: without a loudspeaker the prompt ends at once
 	k.parts.Voice.SayTimed(a.prompt, func() {
 		e := event

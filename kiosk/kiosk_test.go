@@ -189,6 +189,52 @@ func TestTwoCodesInOneFrame(t *testing.T) {
 }
 
 // TestOneBadFrame is law 10.
+// TestNobodyTalksOver holds that an admitted visitor hears and sees it to the
+// end, whatever else is in the picture, and is not told "used" for it.
+func TestNobodyTalksOver(t *testing.T) {
+	bubble(t, setting{}, func(t *testing.T, r *rig) {
+		good, poster := r.pass(1, 0, nil), "HTTPS://EXAMPLE.ORG/POSTER"
+		r.show(good, poster)
+		r.wantSaid(audio.Accepted)
+		if got := r.screen.now().Scene; got != display.Accepted {
+			t.Errorf("the screen shows %q", got)
+		}
+		r.hold(800*time.Millisecond, good, poster)
+		r.wantSaid(audio.Accepted)
+		r.hold(3*time.Second, poster)
+		r.wantSaid(audio.Accepted, audio.NotAPass)
+		r.wantVisits(1)
+	})
+}
+
+// TestSlowDisk asks for patience while the visit is kept, and then gives the
+// answer its full time.
+func TestSlowDisk(t *testing.T) {
+	bubble(t, setting{}, func(t *testing.T, r *rig) {
+		r.keeper.slow = 3 * time.Second
+		r.show(r.pass(1, 0, nil))
+		time.Sleep(4 * time.Second)
+		r.wantSaid(audio.Wait, audio.Accepted)
+		r.show()
+		if got := r.screen.now().Scene; got != display.Accepted {
+			t.Errorf("the screen shows %q a second after the answer", got)
+		}
+	})
+}
+
+// TestFailingDiskIsNotFlogged tries again while the phone is held, but not on
+// every frame.
+func TestFailingDiskIsNotFlogged(t *testing.T) {
+	bubble(t, setting{}, func(t *testing.T, r *rig) {
+		r.keeper.fault = errors.New("input/output error")
+		r.hold(10*time.Second, r.pass(1, 0, nil))
+		if r.keeper.writes < 5 || r.keeper.writes > 25 {
+			t.Errorf("%d writes in ten seconds", r.keeper.writes)
+		}
+		r.wantSaid(audio.OutOfOrder)
+	})
+}
+
 func TestOneBadFrame(t *testing.T) {
 	bubble(t, setting{}, func(t *testing.T, r *rig) {
 		r.frame(reading{err: errors.New("broken picture")})

@@ -19,6 +19,7 @@ type presentation struct {
 	digest  [sha256.Size]byte
 	verdict Verdict
 	seen    time.Time
+	judged  time.Time
 }
 
 // find returns the presentation that text continues at the time at, nil for a
@@ -45,5 +46,5 @@ func (p *presentations) put(digest [sha256.Size]byte, v Verdict, at time.Time) {
 			place = e
 		}
 	}
-	*place = presentation{digest: digest, verdict: v, seen: at}
+	*place = presentation{digest: digest, verdict: v, seen: at, judged: at}
 }

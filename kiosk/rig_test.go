@@ -223,9 +223,13 @@ type keeper struct {
 	*rig
 	fault    error
 	persists bool // the write gets through although it is said to have failed
+	slow     time.Duration
+	writes   int
 }
 
 func (k *keeper) Admit(p *pass.Pass, at time.Time) (journal.Admission, error) {
+	k.writes++
+	time.Sleep(k.slow)
 	if k.fault != nil && !k.persists {
 		return journal.Admission{}, k.fault
 	}
@@ -255,6 +259,12 @@ type voice struct {
 func (v *voice) SayTimed(p audio.Prompt, started func(), done func(audio.Outcome)) {
 	v.cut()
 	v.note("say " + string(p))
+	if started == nil {
+		started = func() {}
+	}
+	if done == nil {
+		done = func(audio.Outcome) {}
+	}
 	v.mu.Lock()
 	defer v.mu.Unlock()
 	v.said = append(v.said, p)

@@ -26,7 +26,7 @@ type answer struct {
 	signal display.Signal // 0: no lamp
 	hold   time.Duration  // how long the scene stays after the code was last seen
 	// final verdicts hold for a text however often it is seen; the others are
-	// judged anew on every frame and spoken again only when they change.
+	// judged anew while it is held, and spoken again only when they change.
 	final bool
 }
 
@@ -58,5 +58,11 @@ var answers = map[Verdict]answer{
 	of(pass.ReasonClock):        {display.Clock, audio.Clock, display.Refuse, holdNext, false},
 	of(pass.ReasonBundle):       {display.NoKeys, audio.OutOfOrder, display.Refuse, holdNext, false},
 }
+
+// pleaseWait is said while a slow disk keeps a visit.
+var pleaseWait = answer{scene: display.Wait, prompt: audio.Wait, hold: holdNext}
+
+// good says that the visitor may enter.
+func (v Verdict) good() bool { return v == Accepted || v == Verified }
 
 func of(r pass.Reason) Verdict { return Verdict(r.String()) }
