@@ -84,7 +84,7 @@ func config(t testing.TB) Config {
 	}
 	return Config{
 		Brands: brands, Helpline: Helpline{Number: "02-000-0000", Hours: "평일 09:00–18:00", HoursEN: "weekdays 9:00–18:00"},
-		Now: func() time.Time { return t0 }, Log: slog.New(slog.DiscardHandler),
+		Health: DemoHealth{}, Now: func() time.Time { return t0 }, Log: slog.New(slog.DiscardHandler),
 	}
 }
 
@@ -470,5 +470,21 @@ func TestServeEnds(t *testing.T) {
 	cancel()
 	if err := <-done; err != nil {
 		t.Error(err)
+	}
+}
+
+// TestNoHealthSource holds that an issuer with no source of records neither
+// asks for them nor signs any.
+func TestNoHealthSource(t *testing.T) {
+	c := config(t)
+	c.Health = nil
+	s, err := New(c)
+	if err != nil {
+		t.Fatal(err)
+	}
+	w := httptest.NewRecorder()
+	s.Handler().ServeHTTP(w, httptest.NewRequest("GET", "/b/kko", nil))
+	if w.Code != 200 || strings.Contains(w.Body.String(), `name="health"`) {
+		t.Errorf("status %d; the page asks for a record nobody has", w.Code)
 	}
 }

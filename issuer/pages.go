@@ -111,6 +111,7 @@ type view struct {
 	Helpline Helpline
 	Missing  bool // a consent was left out
 	Agreed   bool // the session has consented before
+	Health   bool // a vaccination record can be shown too
 }
 
 // show writes a page. None may be kept: going back never shows an old code.
@@ -144,7 +145,7 @@ func (s *Server) brandOf(w http.ResponseWriter, r *http.Request) *Brand {
 func (s *Server) consentPage(w http.ResponseWriter, r *http.Request) {
 	if b := s.brandOf(w, r); b != nil {
 		_, agreed := s.sessions.consent(r, b.ID, s.Now())
-		s.show(w, http.StatusOK, "consent.html", view{Title: "consent", Brand: b, Agreed: agreed})
+		s.show(w, http.StatusOK, "consent.html", view{Title: "consent", Brand: b, Agreed: agreed, Health: s.Health != nil})
 	}
 }
 

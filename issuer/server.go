@@ -26,7 +26,7 @@ type Helpline struct {
 type Config struct {
 	Brands   []Brand // with their keys
 	Helpline Helpline
-	Health   HealthSource // nil: DemoHealth
+	Health   HealthSource // nil: there is none, and visitors are not asked
 	Secure   bool         // reached by https: cookies are marked Secure
 	Now      func() time.Time
 	Log      *slog.Logger
@@ -47,9 +47,6 @@ func New(c Config) (*Server, error) {
 	}
 	if c.Helpline.Number == "" || c.Helpline.Hours == "" || c.Helpline.HoursEN == "" {
 		return nil, errors.New("issuer: the helpline needs a number and its hours in both languages")
-	}
-	if c.Health == nil {
-		c.Health = DemoHealth{}
 	}
 	s := &Server{Config: c, brands: make(map[string]*Brand, len(c.Brands))}
 	for i := range c.Brands {

@@ -85,7 +85,7 @@ func New(ctx context.Context, dir string, a Addresses, kiosks []string, kind str
 		return nil, errors.Join(err, t.Store.Close())
 	}
 	if t.Issuer, err = issuer.New(issuer.Config{
-		Brands: t.brands, Now: now, Log: log,
+		Brands: t.brands, Health: issuer.DemoHealth{}, Now: now, Log: log,
 		Helpline: issuer.Helpline{Number: "000-0000-0000", Hours: "시연용 번호입니다", HoursEN: "a number for the demo only"},
 	}); err != nil {
 		return nil, errors.Join(err, t.Store.Close())
