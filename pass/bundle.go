@@ -81,6 +81,15 @@ func NewKey(public ed25519.PublicKey, notBefore, notAfter time.Time) Key {
 
 // SignBundle signs c with the root key, after the checks OpenBundle makes.
 func SignBundle(root ed25519.PrivateKey, c Contents) ([]byte, error) {
+	if c.Issuers == nil {
+		c.Issuers = []Issuer{}
+	}
+	if c.Policies == nil {
+		c.Policies = map[string]Policy{}
+	}
+	if c.Receipts == nil {
+		c.Receipts = [][]byte{}
+	}
 	if err := c.check(); err != nil {
 		return nil, err
 	}
@@ -105,6 +114,8 @@ func OpenBundle(raw []byte, root ed25519.PublicKey) (*Bundle, error) {
 
 func (c *Contents) check() error {
 	switch {
+	case c.Issuers == nil || c.Policies == nil || c.Receipts == nil:
+		return errors.New("bundle holds null where a list or map must stand")
 	case c.Number == 0:
 		return errors.New("bundle number must be at least 1")
 	case c.Expires <= c.Issued:
@@ -121,6 +132,9 @@ func (c *Contents) check() error {
 			return fmt.Errorf("issuer %q stands twice in the bundle", i.ID)
 		}
 		seen[i.ID] = true
+		if i.Keys == nil {
+			return fmt.Errorf("issuer %q has null for its keys", i.ID)
+		}
 		for _, k := range i.Keys {
 			if err := k.check(); err != nil {
 				return fmt.Errorf("issuer %q: %w", i.ID, err)

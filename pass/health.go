@@ -13,9 +13,9 @@ import (
 const (
 	// MaxDoses is the largest number of doses an attestation can hold.
 	MaxDoses = 4
-	// Settled is how long after the last dose a complete vaccination counts
-	// (「접종 완료 후 14일」).
-	Settled = 14 * 24 * time.Hour
+	// SettledDays is how many days after the last dose a complete vaccination
+	// counts (「접종 완료 후 14일」), by Korea's calendar.
+	SettledDays = 14
 	// maxAttestation is the size of an attestation with MaxDoses doses, in bytes.
 	maxAttestation = 89
 )
@@ -23,7 +23,7 @@ const (
 // Dose is one vaccination.
 type Dose struct {
 	Number int       // 1 to 23
-	Date   time.Time // day of the vaccination, midnight UTC
+	Date   time.Time // day of the vaccination in Korea, written as midnight UTC
 }
 
 // Health is what the attestation beside a pass says. It reaches the verifier
@@ -33,8 +33,11 @@ type Health struct {
 	Doses    []Dose // by number, at most MaxDoses
 }
 
+// korea has had no summer time since 1988, so that no zone database is needed.
+var korea = time.FixedZone("KST", 9*60*60)
+
 // Settled says whether the vaccination is complete and its last dose at least
-// 14 days old at now.
+// SettledDays days old on the day that it is in Korea at now.
 func (h *Health) Settled(now time.Time) bool {
 	if !h.Complete || len(h.Doses) == 0 {
 		return false
@@ -45,7 +48,9 @@ func (h *Health) Settled(now time.Time) bool {
 			last = d.Date
 		}
 	}
-	return !now.Before(last.Add(Settled))
+	y, m, d := now.In(korea).Date()
+	today := time.Date(y, m, d, 0, 0, 0, 0, time.UTC)
+	return !today.Before(last.AddDate(0, 0, SettledDays))
 }
 
 // String and LogValue say nothing, so that no careless log line can.

@@ -122,7 +122,7 @@ func TestHealthBesideThePass(t *testing.T) {
 }
 
 func TestSettled(t *testing.T) {
-	last := t0.Truncate(day1).Add(-14 * day1)
+	last := t0.Truncate(day1).Add(-14 * day1) // t0 is 12:40 of that day in Korea
 	for _, c := range []struct {
 		name string
 		h    Health
@@ -136,6 +136,12 @@ func TestSettled(t *testing.T) {
 		if got := c.h.Settled(t0); got != c.want {
 			t.Errorf("%s: %v", c.name, got)
 		}
+	}
+	// The day turns at midnight in Korea, 15:00 UTC.
+	h := Health{Complete: true, Doses: []Dose{{1, last}}}
+	midnight := time.Date(2026, 11, 21, 15, 0, 0, 0, time.UTC)
+	if h.Settled(midnight.Add(-time.Second)) || !h.Settled(midnight) {
+		t.Error("the fourteenth day does not begin at midnight in Korea")
 	}
 }
 
