@@ -196,12 +196,13 @@ func (l *Lamps) look() {
 			missing = append(missing, "line "+o.name+" cannot be switched: check who may use /dev/gpiochip0")
 		}
 	}
+	if len(missing) > 0 {
+		l.fail(fmt.Errorf("%s", strings.Join(missing, "; ")))
+		return
+	}
 	l.mu.Lock()
 	l.state = LampState{None: !named}
 	l.mu.Unlock()
-	if len(missing) > 0 {
-		l.fail(fmt.Errorf("%s", strings.Join(missing, "; ")))
-	}
 }
 
 func (l *Lamps) fail(err error) {

@@ -59,7 +59,7 @@ func NewPainter(o Options) (*Painter, error) {
 		o.Langs = []string{"ko", "en"}
 	}
 	if len(o.Langs) < 1 || len(o.Langs) > 2 {
-		return nil, errors.New("display.languages: give one or two, the large one first")
+		return nil, errors.New("screen.languages: give one or two, the large one first")
 	}
 	p := &Painter{
 		palette: newPalette(),

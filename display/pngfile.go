@@ -5,11 +5,11 @@ import (
 	"fmt"
 	"image"
 	"image/png"
-
-	"github.com/google/renameio/v2"
+	"os"
 )
 
-// pngFile is a panel that writes each picture to a file, whole at any moment.
+// pngFile is a panel that writes each picture to a file, whole at any moment,
+// without the camera's picture and the staff's field.
 type pngFile struct {
 	path string
 	size image.Point
@@ -32,9 +32,17 @@ func (p *pngFile) Show(img *image.RGBA) error {
 	if err := enc.Encode(&p.buf, img); err != nil {
 		return err
 	}
-	// No fsync is worth its time here, but renameio's rename is atomic.
-	return renameio.WriteFile(p.path, p.buf.Bytes(), 0o644)
+	// Whole at any moment by the rename; no fsync, which a picture that is gone
+	// in a moment is not worth.
+	next := p.path + ".next"
+	if err := os.WriteFile(next, p.buf.Bytes(), 0o600); err != nil {
+		return err
+	}
+	return os.Rename(next, p.path)
 }
+
+// Public implements the interface of that name: nobody knows who reads files.
+func (p *pngFile) Public() bool { return true }
 
 func (p *pngFile) Size() image.Point { return p.size }
 func (p *pngFile) Close() error      { return nil }

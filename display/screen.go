@@ -2,6 +2,7 @@ package display
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"image"
 	"log/slog"
@@ -242,7 +243,13 @@ func (w *worker) feed(ctx context.Context, panel Panel) error {
 			select {
 			case <-ctx.Done():
 				pause.Stop()
-				return ctx.Err()
+				// What a stopped kiosk leaves behind must not be a face, a health
+				// record or an invitation to queue.
+				w.painter.Draw(img, State{Scene: OutOfOrder})
+				if speaking != nil {
+					speaking.Words(w.painter.Words(State{Scene: OutOfOrder}))
+				}
+				return errors.Join(ctx.Err(), panel.Show(img))
 			case <-pause.C:
 				due = true
 			case <-w.wake:
