@@ -45,7 +45,7 @@ func (o Outcome) String() string {
 	return fmt.Sprintf("Outcome(%d)", int(o))
 }
 
-// Config is the [audio] part of the kiosk's configuration.
+// Config is the [sound] part of the kiosk's configuration.
 type Config struct {
 	// Output is "speaker" (or empty): the system's default sound device;
 	// "off"; or "wav:FILE": what would be played is written to FILE.

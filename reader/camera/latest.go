@@ -119,7 +119,7 @@ func (l *Latest) Status() Status {
 
 // Next waits for a frame newer than the last one it returned. It is called by
 // one goroutine. Errors: ctx.Err(); io.EOF after the last frame of a finite
-// source; Run's error once that has returned. A lost camera is not an error: it
+// source. A lost camera is not an error: it
 // may come back, and Status tells meanwhile.
 func (l *Latest) Next(ctx context.Context) (Frame, error) {
 	for {
@@ -145,8 +145,9 @@ func (l *Latest) Next(ctx context.Context) (Frame, error) {
 	}
 }
 
-// Run owns the camera until ctx ends, a finite source is finished (both nil),
-// or the source can never work ([ErrUnsupported]). Call it once.
+// Run owns the camera until ctx ends or a finite source is finished, and returns
+// nil then. What fails is tried again: a door with a wrong camera must be able
+// to say so. Call it once.
 func (l *Latest) Run(ctx context.Context) (err error) {
 	defer close(l.done)
 	wait := firstWait
@@ -160,16 +161,15 @@ func (l *Latest) Run(ctx context.Context) (err error) {
 		case errors.Is(err, io.EOF):
 			l.finish(io.EOF, "the source has ended")
 			return nil
-		case errors.Is(err, ErrUnsupported):
-			l.finish(err, err.Error())
-			return err
 		}
 		if l.Status().Frames > before {
 			wait = firstWait // it worked: a loose plug deserves a quick retry
 		}
 		l.lose(err)
 		pause := wait
-		if errors.Is(err, ErrPermission) {
+		if errors.Is(err, ErrPermission) || errors.Is(err, ErrUnsupported) {
+			// A technician has to act: another camera, a missing program, a
+			// group. The door says so meanwhile, and works when it is done.
 			pause = permissionWait
 		} else {
 			wait = min(2*wait, longestWait)

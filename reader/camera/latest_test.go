@@ -276,14 +276,17 @@ func TestLatestEnds(t *testing.T) {
 	})
 	t.Run("cannot work", func(t *testing.T) {
 		synctest.Test(t, func(t *testing.T) {
-			l, ran := start(t, func(int) (Source, error) { return nil, fmt.Errorf("no such thing: %w", ErrUnsupported) })
-			if err := <-ran; !errors.Is(err, ErrUnsupported) {
-				t.Errorf("Run: %v", err)
-			}
+			l, _ := start(t, func(n int) (Source, error) {
+				if n < 3 {
+					return nil, fmt.Errorf("no such thing: %w", ErrUnsupported)
+				}
+				return &script{grab: every(time.Second)}, nil
+			})
 			<-l.Ready()
-			if _, err := l.Next(t.Context()); !errors.Is(err, ErrUnsupported) {
-				t.Errorf("Next: %v", err)
+			if s := l.Status(); s.Live || !strings.Contains(s.Reason, "no such thing") {
+				t.Errorf("while it cannot work: %+v", s)
 			}
+			next(t, l) // a technician has put it right
 		})
 	})
 	t.Run("cancelled", func(t *testing.T) {
