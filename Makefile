@@ -59,7 +59,7 @@ hil: need ## the daemon on a whole virtual device: camera, sound card, screen, G
 	@hil/run.sh
 
 golden: need ## write golden files anew; look at them before you commit
-	$(GO) test ./pass ./display ./reader/... -update
+	$(GO) test ./pass ./display ./reader/camera/virtual -update
 
 vectors: ## pass vectors by an independent implementation, and its check of ours (needs Node)
 	cd pass/testdata/independent && npm ci --ignore-scripts && npm run make && npm run check
