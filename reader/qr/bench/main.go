@@ -30,6 +30,7 @@ func main() {
 	only := flag.String("only", "", "readers to measure, separated by commas: ours, zxing-cpp, zxing-wasm, gozxing, zbar")
 	sets := flag.String("sets", "photographs,sweeps,mix,blanks,streams", "what to measure on")
 	flag.Uint64Var(&o.seed, "seed", 1, "of the rendered pictures")
+	flag.StringVar(&o.each, "each", "", "file to write a line to for each picture and reader")
 	role := flag.String("serve", "", "be a reader for the benchmark instead: "+strings.Join([]string{"ours", "gozxing"}, ", "))
 	flag.Parse()
 	if *only != "" {
@@ -49,10 +50,10 @@ func main() {
 }
 
 type options struct {
-	data, peers string
-	quick       bool
-	only, sets  []string
-	seed        uint64
+	data, peers, each string
+	quick             bool
+	only, sets        []string
+	seed              uint64
 }
 
 func run(o options) error {
@@ -67,6 +68,14 @@ func run(o options) error {
 	}()
 	begin := time.Now()
 	res := newResults(readers)
+	if o.each != "" {
+		f, err := os.Create(o.each)
+		if err != nil {
+			return err
+		}
+		defer f.Close()
+		res.each = f
+	}
 	pictures, err := o.pictures()
 	if err != nil {
 		return err

@@ -22,6 +22,7 @@ type picture struct {
 	truth      truth
 	draw       func(*image.Gray)
 	gray       *image.Gray
+	rendering  *screens.Case // nil for what is not rendered from one
 }
 
 // rendered draws the pictures one or two ahead of their reading. The picture
@@ -58,7 +59,7 @@ func rendered(pictures []*picture) iter.Seq[*picture] {
 func casePictures(set string, cases []*screens.Case, every int) (out []*picture) {
 	for i, c := range cases {
 		if i%every == 0 {
-			out = append(out, &picture{set: set, group: c.Set, truth: truth{c.Text}, draw: c.Render})
+			out = append(out, &picture{set: set, group: c.Set, truth: truth{c.Text}, draw: c.Render, rendering: c})
 		}
 	}
 	return out

@@ -2,6 +2,7 @@ package main
 
 import (
 	"fmt"
+	"io"
 	"os"
 	"time"
 
@@ -54,6 +55,21 @@ type results struct {
 	readers []*process
 	order   []key
 	tallies map[key]map[string]*tally
+	each    io.Writer // a line a picture and reader, or nil
+}
+
+const boundName = "bound"
+
+// note writes what became of one picture.
+func (r *results) note(p *picture, reader string, o outcome, a answer) {
+	if r.each == nil {
+		return
+	}
+	fmt.Fprintf(r.each, "%s\t%s\t%s\t%v\t%v\t%.2f\t%d", p.set, p.group, reader, o.read, o.wrong, ms(a.cpu), a.allocs)
+	if c := p.rendering; c != nil {
+		fmt.Fprintf(r.each, "\t%d\t%.4g\t%+v", c.Seed, c.Level, c.Conditions)
+	}
+	fmt.Fprintln(r.each)
 }
 
 func newResults(readers []*process) *results {
@@ -84,6 +100,14 @@ func (r *results) measure(pictures []*picture) error {
 			for _, k := range []key{{p.set, ""}, {p.set, p.group}} {
 				r.tally(k, reader.name).add(o, a)
 			}
+			r.note(p, reader.name, o, a)
+		}
+		if p.rendering != nil {
+			o := outcome{read: bound(p.gray, p.rendering)}
+			for _, k := range []key{{p.set, ""}, {p.set, p.group}} {
+				r.tally(k, boundName).add(o, answer{})
+			}
+			r.note(p, boundName, o, answer{})
 		}
 	}
 	progress.done()

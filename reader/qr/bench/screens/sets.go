@@ -60,7 +60,7 @@ func Sweeps(seed uint64) ([]*Case, error) {
 // mild is an ordinary visitor.
 func mild(rng *rand.Rand) Conditions {
 	return Conditions{
-		Pitch: 4.5, Tilt: 5, Blur: 0.6, Noise: 3, Mid: 115, Contrast: 150, Gamma: 1, Gradient: 0.1,
+		Pitch: 4, Tilt: 8, Blur: 0.7, Noise: 4, Mid: 110, Contrast: 140, Gamma: 1, Gradient: 0.2,
 		Version: minVersion + rng.IntN(maxVersion-minVersion+1),
 	}
 }
