@@ -160,6 +160,11 @@ func writeVectors(t *testing.T) {
 	write("lower-case", "MJ1"+strings.ToLower(plain[3:]), "format")
 	write("overflow", "MJ1"+":::"+plain[6:], "format")
 	write("forged", sign(t, key("stranger"), header(key("kko")), good()), "signature")
+	// Claims of a stranger are not read: their mistakes are nobody's business.
+	short := good()
+	short.ID = short.ID[:3]
+	write("stranger-short-id", sign(t, key("stranger"), header(key("stranger")), short), "unknown-key")
+	write("short-id", sign(t, key("kko"), header(key("kko")), short), "format")
 	gon := good()
 	gon.Issuer = "gon"
 	write("revoked-issuer", sign(t, key("gon"), header(key("gon")), gon), "revoked")
