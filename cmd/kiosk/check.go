@@ -18,6 +18,7 @@ import (
 	"github.com/munjigi/munjigi/display"
 	"github.com/munjigi/munjigi/pass"
 	"github.com/munjigi/munjigi/pass/symbol"
+	"github.com/munjigi/munjigi/pass/wire"
 	"github.com/munjigi/munjigi/reader/camera"
 	"github.com/munjigi/munjigi/reader/camera/virtual"
 	"github.com/munjigi/munjigi/reader/qr"
@@ -49,11 +50,12 @@ func check(ctx context.Context, args []string, stdout, stderr io.Writer) error {
 		return errors.Join(print(stdout, finding{part: "config", err: err}), errFailed)
 	}
 	failed := print(stdout, finding{part: "config", text: file}) != nil
+	here := clock.System()
 	quiet := slog.New(slog.DiscardHandler)
 	for _, part := range []func() finding{
 		func() finding { return checkDisk(&cfg) },
-		func() finding { return checkJournal(&cfg) },
-		func() finding { return checkClock(&cfg) },
+		func() finding { return checkJournal(&cfg, here) },
+		func() finding { return checkClock(&cfg, here) },
 		func() finding { return checkRegistry(ctx, &cfg) }, // may fetch the keys that the next line looks at
 		func() finding { return checkBundle(&cfg) },
 		func() finding { return checkDecoder() },
@@ -98,13 +100,14 @@ func checkDisk(cfg *device.Config) finding {
 	return finding{part: "disk", err: cfg.Writable(), text: cfg.Data + " takes writes"}
 }
 
-func checkJournal(cfg *device.Config) finding {
+func checkJournal(cfg *device.Config, highest *clock.Clock) finding {
 	j, err := journal.Open(cfg.Journal())
 	if err != nil {
 		return finding{part: "journal", err: err}
 	}
 	defer j.Close()
 	s, err := j.Stats()
+	highest.Raise(s.Clock)
 	f := finding{part: "journal", err: err, text: fmt.Sprintf("%d visits wait for the registry", s.Queue)}
 	switch {
 	case err != nil:
@@ -118,11 +121,12 @@ func checkJournal(cfg *device.Config) finding {
 	return f
 }
 
-func checkClock(cfg *device.Config) finding {
-	c := clock.System()
+func checkClock(cfg *device.Config, c *clock.Clock) finding {
 	now := time.Now()
 	f := finding{part: "clock", text: now.Format(time.RFC3339)}
 	switch {
+	case c.State(now) == pass.ClockWrong:
+		f.err = fmt.Errorf("%s is earlier than this device has already seen: connect the network for NTP, or set the battery clock", f.text)
 	case c.State(now) != pass.ClockSure:
 		f.warn = cfg.Clock.Unsure == "admit"
 		f.err = errors.New("nobody vouches for the clock: connect the network for NTP, or fit a battery clock (DS3231)")
@@ -156,20 +160,29 @@ func checkRegistry(ctx context.Context, cfg *device.Config) finding {
 	if err := trust(cfg).Refresh(ctx); err != nil {
 		return finding{part: "registry", warn: true, err: fmt.Errorf("%w; the door works without it, visits wait on disk", err)}
 	}
-	req, err := http.NewRequestWithContext(ctx, http.MethodGet, cfg.Registry.URL+"/healthz", nil)
+	// A batch that is none is never stored, but who may send one is asked first.
+	req, err := http.NewRequestWithContext(ctx, http.MethodPost, cfg.Registry.URL+wire.VisitsPath, strings.NewReader("check"))
 	if err != nil {
 		return finding{part: "registry", err: err}
 	}
-	resp, err := http.DefaultClient.Do(req)
+	req.Header.Set("Content-Type", wire.ContentType)
+	req.Header.Set("Authorization", "Bearer "+cfg.Registry.Token)
+	resp, err := device.Client().Do(req)
 	if err != nil {
 		return finding{part: "registry", warn: true, err: err}
 	}
 	resp.Body.Close()
-	return finding{part: "registry", text: cfg.Registry.URL + " answers with a bundle signed by our root key"}
+	switch resp.StatusCode {
+	case http.StatusBadRequest, http.StatusUnprocessableEntity:
+		return finding{part: "registry", text: cfg.Registry.URL + " knows this kiosk, its bundle is signed by our root key"}
+	case http.StatusUnauthorized, http.StatusForbidden:
+		return finding{part: "registry", err: errors.New("the registry does not know this kiosk, visits would wait and be destroyed after 28 days: copy registry.token again, or ask its operator to add the kiosk")}
+	}
+	return finding{part: "registry", warn: true, err: fmt.Errorf("the registry answered %s; visits wait on disk meanwhile", resp.Status)}
 }
 
 func trust(cfg *device.Config) *uplink.Trust {
-	return cfg.LoadTrust(http.DefaultClient, time.Now, slog.New(slog.DiscardHandler))
+	return cfg.LoadTrust(device.Client(), time.Now, slog.New(slog.DiscardHandler))
 }
 
 // checkDecoder reads a code that is drawn, not stored: the virtual phone's.
@@ -202,16 +215,22 @@ func checkCamera(ctx context.Context, cfg *device.Config) finding {
 	}
 	defer source.Close()
 	g := new(image.Gray)
-	var sum, n int
+	var sum, good int
+	var bad error
 	for range 5 { // the first pictures of many cameras are black
-		if err := source.Grab(ctx, g); err != nil && !errors.Is(err, camera.ErrBadFrame) {
-			if n > 0 && errors.Is(err, io.EOF) {
-				break
-			}
-			f.err = fmt.Errorf("camera.source %q: %w", cfg.Camera.Source, err)
-			return f
+		err := source.Grab(ctx, g)
+		if err == nil {
+			good++
+			continue
 		}
-		n++
+		bad = err
+		if !errors.Is(err, camera.ErrBadFrame) {
+			break
+		}
+	}
+	if good == 0 {
+		f.err = fmt.Errorf("camera.source %q: %w", cfg.Camera.Source, bad)
+		return f
 	}
 	for _, v := range g.Pix {
 		sum += int(v)
@@ -228,6 +247,10 @@ func checkScreen(ctx context.Context, cfg *device.Config, log *slog.Logger) find
 	f := finding{part: "screen"}
 	if len(cfg.Screen.Panels) == 0 {
 		f.warn, f.err = true, errors.New("no panel in screen.panels: visitors see nothing")
+		return f
+	}
+	if err := cfg.PagesFree(); err != nil {
+		f.err = err
 		return f
 	}
 	screen, err := cfg.NewScreen(log)
@@ -270,6 +293,8 @@ func checkSound(ctx context.Context, cfg *device.Config, log *slog.Logger) findi
 	switch {
 	case state.Off:
 		f.text = "off by configuration"
+	case outcome != audio.Heard && state.Playing:
+		f.err = fmt.Errorf("%s took the sound but did not play it to the end: unplug the loudspeaker and plug it in again", state.Text)
 	case outcome != audio.Heard:
 		f.err = errors.New(state.Text)
 	default:

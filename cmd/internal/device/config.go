@@ -9,6 +9,7 @@ import (
 
 	"github.com/munjigi/munjigi/configs"
 	"github.com/munjigi/munjigi/pass"
+	"github.com/munjigi/munjigi/reader/camera"
 )
 
 // Config is kiosk.toml. configs/kiosk.toml documents every key.
@@ -114,6 +115,10 @@ func (c *Config) check() error {
 		return fmt.Errorf("data is empty: name the folder for journal and keys")
 	case c.Camera.Source == "":
 		return fmt.Errorf("camera.source is empty: name the camera, e.g. /dev/video0")
+	case c.Camera.Width < 0 || c.Camera.Height < 0 || c.Camera.Width > camera.MaxSide || c.Camera.Height > camera.MaxSide:
+		return fmt.Errorf("camera.width and camera.height are %d and %d: give 1 to %d", c.Camera.Width, c.Camera.Height, camera.MaxSide)
+	case c.Camera.FPS < 0 || c.Camera.FPS > 240:
+		return fmt.Errorf("camera.fps is %d: give 1 to 240", c.Camera.FPS)
 	case c.Sound.Volume < 0 || c.Sound.Volume > 100:
 		return fmt.Errorf("sound.volume is %d: give 0 to 100", c.Sound.Volume)
 	case c.Clock.Unsure != "refuse" && c.Clock.Unsure != "admit":

@@ -38,6 +38,9 @@ type Options struct {
 	Log   *slog.Logger
 }
 
+// nightHour is when, local time, the day ends for the journal.
+const nightHour = 4
+
 // Device is a kiosk with all its parts. Run Tasks; Close at the end.
 type Device struct {
 	Config  Config
@@ -86,7 +89,7 @@ func New(c Config, o Options) (*Device, error) {
 	}
 	d.Lamps = display.NewLamps(c.LampConfig(), o.Log)
 	d.Camera = camera.NewLatest(camera.LatestOptions{Name: c.Camera.Source, Dial: o.Dial, Now: o.Now, Log: o.Log})
-	client := &http.Client{Timeout: time.Minute}
+	client := Client()
 	d.Trust = c.LoadTrust(client, o.Now, o.Log)
 	if d.Journal, err = journal.Open(c.Journal()); err != nil {
 		return nil, err
@@ -96,6 +99,7 @@ func New(c Config, o Options) (*Device, error) {
 		return nil, errors.Join(err, d.Journal.Close())
 	}
 	d.Clock.Raise(stats.Clock)
+	d.believe()
 	d.Sender = uplink.NewSender(uplink.SenderConfig{
 		Registry: c.Registry.URL, Kiosk: c.Kiosk.ID, Token: c.Registry.Token, Client: client, Keys: d.receiptKeys,
 	}, d.Journal, o.Now, o.Log)
@@ -106,6 +110,24 @@ func New(c Config, o Options) (*Device, error) {
 		Clock: d.Clock, Status: d.Status, Observe: o.Observe, Now: o.Now, Log: o.Log,
 	})
 	return d, nil
+}
+
+// Client is how a kiosk speaks to its registry. It follows no redirect: nobody
+// in between may send visits elsewhere.
+func Client() *http.Client {
+	return &http.Client{
+		Timeout:       time.Minute,
+		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
+	}
+}
+
+// believe tells the clock what the trust bundle proves: it is not earlier than
+// the bundle's issue, and beyond its end nothing here can be trusted.
+func (d *Device) believe() {
+	if b := d.Trust.Bundle(); b != nil {
+		d.Clock.Raise(b.Issued())
+		d.Clock.Limit(b.Expires())
+	}
 }
 
 func (d *Device) receiptKeys() []ed25519.PublicKey {
@@ -156,19 +178,30 @@ func (d *Device) Tasks() []tasks.Task {
 // Close closes the journal. Call it when no task runs any more.
 func (d *Device) Close() error { return d.Journal.Close() }
 
-// keep prunes the journal at the start and every hour, once the clock is sure:
-// a wrong one must destroy nothing.
+// keep prunes the journal at the start and every hour, and compacts it at the
+// start and every night. A clock nobody vouches for destroys nothing; then the
+// signed times of passes must do.
 func (d *Device) keep(ctx context.Context) error {
 	ticker := time.NewTicker(time.Hour)
 	defer ticker.Stop()
+	compacted := ""
 	for {
-		if now := d.now(); d.Clock.State(now) == surely {
-			destroyed, err := d.Journal.Prune(now, d.Config.Clock.Skew)
-			if err != nil {
-				d.log.Error("the journal could not be pruned: check the disk", "err", err)
-			}
-			if destroyed > 0 {
-				d.log.Error("visits older than 28 days were destroyed unsent: bring the registry back", "count", destroyed)
+		now := d.now()
+		sure := now
+		if d.Clock.State(now) != surely {
+			sure = time.Time{}
+		}
+		destroyed, err := d.Journal.Prune(sure, d.Config.Clock.Skew+clock.Tolerance)
+		if err != nil {
+			d.log.Error("the journal could not be pruned: check the disk", "err", err)
+		}
+		if destroyed > 0 {
+			d.log.Error("visits older than 28 days were destroyed unsent: bring the registry back", "count", destroyed)
+		}
+		if today := now.Add(-nightHour * time.Hour).Format(time.DateOnly); today != compacted {
+			compacted = today
+			if err := d.Journal.Compact(); err != nil {
+				d.log.Error("the journal could not be compacted: check the disk", "err", err)
 			}
 		}
 		select {

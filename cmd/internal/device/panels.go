@@ -2,7 +2,6 @@ package device
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"image"
 	"log/slog"
@@ -74,23 +73,52 @@ func (c *Config) panels(links []display.Link, log *slog.Logger) (open []display.
 				return nil, nil, err
 			}
 			open = append(open, web.Open)
-			pages = append(pages, tasks.Func{Name: "screen's page", Do: func(ctx context.Context) error { return serve(ctx, rest, web) }})
+			pages = append(pages, tasks.Func{Name: "screen's page", Do: func(ctx context.Context) error { return serve(ctx, rest, web, log) }})
 		}
 	}
 	return open, pages, nil
 }
 
-// serve answers HTTP on an address until ctx ends.
-func serve(ctx context.Context, address string, h http.Handler) error {
+// PagesFree says whether the addresses of the configured pages can be had.
+func (c *Config) PagesFree() error {
+	for _, name := range c.Screen.Panels {
+		kind, address, err := panelKind(name)
+		if err != nil || kind != "web" {
+			continue
+		}
+		l, err := net.Listen("tcp", address)
+		if err != nil {
+			return fmt.Errorf("screen.panels %q: the address is taken, stop the running kiosk or choose another: %w", name, err)
+		}
+		l.Close()
+	}
+	return nil
+}
+
+// serve answers HTTP on an address until ctx ends. The page is one panel of
+// several: where its address is taken, the door works on and it is tried again.
+func serve(ctx context.Context, address string, h http.Handler, log *slog.Logger) error {
+	for {
+		err := serveOnce(ctx, address, h)
+		if ctx.Err() != nil {
+			return nil
+		}
+		log.Warn("the screen's page is not served: choose another address in screen.panels", "address", address, "err", err)
+		select {
+		case <-ctx.Done():
+			return nil
+		case <-time.After(10 * time.Second):
+		}
+	}
+}
+
+func serveOnce(ctx context.Context, address string, h http.Handler) error {
 	l, err := net.Listen("tcp", address)
 	if err != nil {
-		return fmt.Errorf("serve the screen's page: choose another address in screen.panels: %w", err)
+		return err
 	}
 	s := &http.Server{Handler: h, ReadHeaderTimeout: 5 * time.Second, MaxHeaderBytes: 16 << 10, BaseContext: func(net.Listener) context.Context { return ctx }}
 	stop := context.AfterFunc(ctx, func() { s.Close() })
 	defer stop()
-	if err := s.Serve(l); !errors.Is(err, http.ErrServerClosed) {
-		return fmt.Errorf("serve the screen's page: %w", err)
-	}
-	return nil
+	return s.Serve(l)
 }

@@ -22,6 +22,7 @@ const (
 // Status is the honest light on the screen's lower edge.
 func (d *Device) Status() display.Status {
 	now := d.now()
+	d.believe() // a newer bundle may have come
 	s := display.Status{Camera: display.OK, Network: display.OK, Sound: display.OK, Queue: display.OK, Keys: display.OK}
 	if !d.Camera.Status().Live {
 		s.Camera = display.Bad
