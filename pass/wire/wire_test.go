@@ -136,3 +136,22 @@ func FuzzDecodeBatch(f *testing.F) {
 		}
 	})
 }
+
+func FuzzOpenReceipt(f *testing.F) {
+	body, err := batch().Encode()
+	if err != nil {
+		f.Fatal(err)
+	}
+	key := testKey("receipt")
+	keys := []ed25519.PublicKey{key.Public().(ed25519.PublicKey)}
+	good, err := SignReceipt(key, body, "cafe-1", t0, []Result{{Seq: 3, Status: StatusStored}, {Seq: 9, Status: StatusDuplicate}})
+	if err != nil {
+		f.Fatal(err)
+	}
+	f.Add(good)
+	f.Fuzz(func(t *testing.T, answer []byte) {
+		if _, err := OpenReceipt(answer, keys, body, batch()); err == nil && string(answer) != string(good) {
+			t.Fatal("an answer nobody signed cleared the journal")
+		}
+	})
+}
