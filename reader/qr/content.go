@@ -7,7 +7,8 @@ var errContent = errors.New("qr content is malformed")
 // content collects the segments' bytes out of a symbol's corrected data
 // codewords (ISO/IEC 18004, 7.4). plain is false when a character set is
 // declared (ECI), or kanji, hanzi or FNC1 gives the bytes a meaning of its own.
-func content(codewords []byte, version int) (out []byte, plain bool, err error) {
+// The bytes are appended to out.
+func content(out, codewords []byte, version int) (_ []byte, plain bool, err error) {
 	b := bitReader{data: codewords}
 	plain = true
 	for b.left() >= 4 {

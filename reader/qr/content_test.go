@@ -39,7 +39,7 @@ func TestContentBits(t *testing.T) {
 				data[n/8] |= byte(c-'0') << (7 - n%8)
 				n++
 			}
-			got, plain, err := content(data, 1)
+			got, plain, err := content(nil, data, 1)
 			if (err != nil) != tt.bad || string(got) != tt.want || (!tt.bad && plain != tt.plain) {
 				t.Errorf("%q, plain %v, error %v; want %q, plain %v", got, plain, err, tt.want, tt.plain)
 			}
@@ -51,7 +51,7 @@ func FuzzContent(f *testing.F) {
 	f.Add([]byte{0x40, 0x14, 0x10}, 1)
 	f.Add([]byte{0x70, 0x1a, 0x80, 0x10}, 27)
 	f.Fuzz(func(t *testing.T, data []byte, version int) {
-		out, _, _ := content(data, version)
+		out, _, _ := content(nil, data, version)
 		if len(out) > 3*len(data) {
 			t.Errorf("%d bytes out of %d", len(out), len(data))
 		}
@@ -68,9 +68,5 @@ func TestGuardTurnsPanicIntoError(t *testing.T) {
 	err := f()
 	if err == nil || err.Error() == "not reached" {
 		t.Errorf("error %v", err)
-	}
-	z := newZxing(Options{Max: 1})
-	if _, err := z.read(make([]byte, 10), 64, 64); err == nil { // fewer bytes than gozxing will index
-		t.Error("a panic inside gozxing gave no error")
 	}
 }

@@ -9,6 +9,7 @@ package qr
 import (
 	"fmt"
 	"image"
+	"time"
 )
 
 // Symbol is one code that was read.
@@ -38,17 +39,44 @@ type Options struct {
 	// Max is how many symbols of one picture to look for; 0 means 1. Looking for
 	// several takes longer where there are none.
 	Max int
-	// Thorough searches each third row for codes instead of each fifth or so of a large picture.
+	// Thorough looks at single pictures rather than at frames of a stream: each row
+	// is searched, every kind of search is tried and the budget is ten times as long.
 	Thorough bool
-	// DarkOnLight reads no inverted codes, which halves the time a picture without a code takes.
+	// DarkOnLight reads no inverted codes.
 	DarkOnLight bool
+	// Budget is how long Decode may search one picture; 0 means 25 ms. It is
+	// looked at between steps, which take a few milliseconds on a large picture.
+	Budget time.Duration
+	// Now measures the budget; nil means time.Now. Nothing else depends on it.
+	Now func() time.Time
 }
 
 // Decoder reads symbols. It keeps work buffers and is used by one goroutine at a time.
 type Decoder struct {
-	opts Options
-	zx   *zxing
-	tmp  []byte
+	opts  Options
+	until time.Time
+	turn  int // frames so far: which of the slower searches begins
+
+	planes  [levels]plane
+	memory  [levels][]byte // of the planes above level 0
+	marks   [levels]thresholds
+	smooth  [levels]plane
+	row     []byte
+	scanner scanner
+	finders []finder
+	triples []triple
+	tried   []grid
+
+	layouts [41]*layout
+	matches []match
+	warp    warp
+	modules modules
+	words   codewords
+	bytes   []byte
+	symbols []Symbol
+
+	last      Symbol // newest content, so that the same one takes no new memory
+	lastPlain bool
 }
 
 // New makes a Decoder.
@@ -56,17 +84,35 @@ func New(o Options) *Decoder {
 	if o.Max < 1 {
 		o.Max = 1
 	}
-	return &Decoder{opts: o, zx: newZxing(o)}
+	if o.Budget <= 0 {
+		o.Budget = 25 * time.Millisecond
+	}
+	if o.Thorough {
+		o.Budget *= 10
+	}
+	if o.Now == nil {
+		o.Now = time.Now
+	}
+	return &Decoder{
+		opts:    o,
+		finders: make([]finder, 0, 2*maxFinders),
+		triples: make([]triple, 0, maxTriples),
+		tried:   make([]grid, 0, maxTriples),
+		matches: make([]match, 0, maxMatches),
+	}
 }
 
-// maxSide bounds a picture's sides, so that no index overflows.
-const maxSide = 1 << 14
+const (
+	maxSide = 1 << 14 // bounds a picture's sides, so that no index overflows
+	minSide = 21      // pixels: version 1 at one pixel a module
+)
 
 // Decode returns the symbols found in g, which it does not change or keep. No
 // symbol is an empty slice and a nil error; an error means that g is not a
 // picture (its Pix is shorter than its Rect and Stride say, or a side is above
 // 16384 pixels) or that the decoder itself failed on it, and is of this picture only.
-func (d *Decoder) Decode(g *image.Gray) ([]Symbol, error) {
+// The slice is the Decoder's own and good until the next Decode; the symbols in it may be kept.
+func (d *Decoder) Decode(g *image.Gray) (symbols []Symbol, err error) {
 	w, h := g.Rect.Dx(), g.Rect.Dy()
 	if w <= 0 || h <= 0 {
 		return nil, nil
@@ -77,36 +123,23 @@ func (d *Decoder) Decode(g *image.Gray) ([]Symbol, error) {
 	if g.Stride < w || (h-1)*g.Stride+w > len(g.Pix) {
 		return nil, fmt.Errorf("picture of %d×%d pixels has stride %d and only %d bytes", w, h, g.Stride, len(g.Pix))
 	}
-	luma := g.Pix
-	if g.Stride != w {
-		luma = d.scratch(w * h)
-		for y := range h {
-			copy(luma[y*w:(y+1)*w], g.Pix[y*g.Stride:])
+	if w < minSide || h < minSide {
+		return nil, nil
+	}
+	defer guard(&err)
+	d.look(plane{g.Pix, w, h, g.Stride})
+	for i := range d.symbols {
+		for k := range d.symbols[i].Corners {
+			d.symbols[i].Corners[k] = d.symbols[i].Corners[k].Add(g.Rect.Min)
 		}
 	}
-	luma = luma[:w*h]
-	symbols, err := d.zx.read(luma, w, h)
-	if len(symbols) == 0 && err == nil && !d.opts.DarkOnLight {
-		inverted := d.scratch(w * h)
-		for i, v := range luma {
-			inverted[i] = 255 - v
-		}
-		symbols, err = d.zx.read(inverted, w, h)
-		for i := range symbols {
-			symbols[i].Inverted = true
-		}
-	}
-	for i := range symbols {
-		for k := range symbols[i].Corners {
-			symbols[i].Corners[k] = symbols[i].Corners[k].Add(g.Rect.Min)
-		}
-	}
-	return symbols, err
+	return d.symbols, nil
 }
 
-func (d *Decoder) scratch(n int) []byte {
-	if cap(d.tmp) < n {
-		d.tmp = make([]byte, n)
+// guard turns a panic into an error of this one picture: a kiosk must outlive
+// whatever is held before it.
+func guard(err *error) {
+	if r := recover(); r != nil {
+		*err = fmt.Errorf("qr decoder failed on this picture: %v", r)
 	}
-	return d.tmp[:n]
 }

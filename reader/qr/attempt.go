@@ -1,0 +1,187 @@
+package qr
+
+import (
+	"image"
+	"math"
+)
+
+// maxAttempts is how many located symbols of one search are sampled.
+const maxAttempts = 6
+
+// attempt tries triples with a fresh finder, the likeliest first, and says
+// whether enough symbols have been read.
+func (d *Decoder) attempt() (done bool) {
+	d.triples = rank(d.finders, d.triples[:0:maxTriples])
+	d.tried = d.tried[:0]
+	for _, t := range d.triples {
+		if g, ok := d.locate(t); ok {
+			i := len(d.tried)
+			d.tried = append(d.tried, g)
+			for ; i > 0 && d.tried[i-1].score < g.score; i-- {
+				d.tried[i] = d.tried[i-1]
+			}
+			d.tried[i] = g
+		}
+	}
+	for i := range d.tried[:min(len(d.tried), maxAttempts)] {
+		g := &d.tried[i]
+		if d.known(g) {
+			continue
+		}
+		if d.symbol(g) && len(d.symbols) >= d.opts.Max {
+			return true
+		}
+		if d.late() {
+			return false
+		}
+	}
+	return false
+}
+
+// known: the middle of g lies within a symbol that has been read.
+func (d *Decoder) known(g *grid) bool {
+	half := float32(g.side) / 2
+	x, y := g.at(half, half)
+	for i := range d.symbols {
+		inside := true
+		c := &d.symbols[i].Corners
+		turn := 0
+		for k := range c {
+			a, b := c[k], c[(k+1)%4]
+			cross := float32(b.X-a.X)*(y-float32(a.Y)) - float32(b.Y-a.Y)*(x-float32(a.X))
+			if cross > 0 {
+				turn++
+			}
+		}
+		inside = turn == 0 || turn == 4
+		if inside {
+			return true
+		}
+	}
+	return false
+}
+
+func (d *Decoder) layout(side int) *layout {
+	v := (side - 17) / 4
+	if d.layouts[v] == nil {
+		d.layouts[v] = newLayout(v)
+	}
+	return d.layouts[v]
+}
+
+// symbol refines, samples and decodes what was located, by ever costlier means.
+func (d *Decoder) symbol(g *grid) bool {
+	l := d.layout(g.side)
+	v := d.viewOf(g)
+	d.refine(g, l, &v)
+	if d.sampled(g, l, &v) {
+		return true
+	}
+	if d.bend(g) {
+		g.warp = &d.warp
+		if d.sampled(g, l, &v) {
+			return true
+		}
+		g.warp = nil
+	}
+	d.jiggle(g, l, &v)
+	return d.sampled(g, l, &v)
+}
+
+// viewOf is the view for sampling g, by the size of its smallest modules.
+func (d *Decoder) viewOf(g *grid) view {
+	least := float32(math.Inf(1))
+	s := float32(g.side)
+	for _, c := range [4][2]float32{{0, 0}, {s, 0}, {s, s}, {0, s}} {
+		ux, uy, vx, vy := g.step(c[0], c[1])
+		least = min(least, ux*ux+uy*uy, vx*vx+vy*vy)
+	}
+	return d.view(sqrt32(least))
+}
+
+// strengths of sharpening, the next tried only when error correction fails.
+var strengths = [...]float32{0, 0.15, 0.4}
+
+// least agreement of the format information's modules with one of its words.
+const leastFormat = 0.5
+
+func (d *Decoder) sampled(g *grid, l *layout, v *view) bool {
+	m := &d.modules
+	m.sample(g, v)
+	for _, k := range strengths {
+		m.decide(k)
+		if d.decode(g, l) {
+			return true
+		}
+	}
+	return false
+}
+
+// decode reads the soft modules both ways round.
+func (d *Decoder) decode(g *grid, l *layout) bool {
+	m := &d.modules
+	m.transpose()
+	plain, mirrored := readFormats(m.soft, m.side), readFormats(m.flip, m.side)
+	order := [4]struct {
+		format
+		soft     []float32
+		mirrored bool
+	}{{plain[0], m.soft, false}, {mirrored[0], m.flip, true}, {plain[1], m.soft, false}, {mirrored[1], m.flip, true}}
+	if order[1].score > order[0].score {
+		order[0], order[1], order[2], order[3] = order[1], order[0], order[3], order[2]
+	}
+	for _, o := range order {
+		if o.score < leastFormat {
+			continue
+		}
+		for _, share := range [...]float32{0, 0.4} {
+			r, ok := d.words.read(o.soft, l, o.format, share)
+			if !ok {
+				continue
+			}
+			if share > 0 && r.spare < 2 {
+				continue
+			}
+			r.mirrored = o.mirrored
+			if d.accept(g, &r) {
+				return true
+			}
+		}
+	}
+	return false
+}
+
+// accept turns corrected data into a symbol.
+func (d *Decoder) accept(g *grid, r *reading) bool {
+	version := (g.side - 17) / 4
+	bytes, plain, err := content(d.bytes[:0], r.data, version)
+	d.bytes = bytes[:0]
+	if err != nil {
+		return false
+	}
+	s := Symbol{Version: version, Level: "LMQH"[r.format.level], Inverted: g.inverted, Mirrored: r.mirrored}
+	s.Bytes, s.Text = d.text(r.data, bytes, plain, version)
+	side := float32(g.side)
+	for i, c := range [4][2]float32{{0, 0}, {side, 0}, {side, side}, {0, side}} {
+		x, y := g.at(c[0], c[1])
+		s.Corners[i] = image.Pt(toPixel(x), toPixel(y))
+	}
+	if r.mirrored {
+		s.Corners[1], s.Corners[3] = s.Corners[3], s.Corners[1]
+	}
+	for i := range d.symbols { // the same one, found twice
+		if d.symbols[i].Text == s.Text && d.known(g) {
+			return true
+		}
+	}
+	d.symbols = append(d.symbols, s)
+	return true
+}
+
+// toPixel rounds; a degenerate outline (NaN, far away) stays within int32.
+func toPixel(v float32) int {
+	if v != v {
+		return 0
+	}
+	return int(math.Round(float64(max(-4*maxSide, min(4*maxSide, v)))))
+}

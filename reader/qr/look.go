@@ -1,0 +1,168 @@
+package qr
+
+// levels of the pyramid: a module of 48 pixels is 6 wide on the last.
+const levels = 4
+
+// level is pyramid level n of the picture, or nil where that would be too small.
+// A level's block statistics and the next level are made in one pass.
+func (d *Decoder) level(n int) *plane {
+	if n >= levels {
+		return nil
+	}
+	if d.planes[n].pix == nil {
+		if n == 0 || d.level(n-1) == nil || d.planes[n].pix == nil {
+			return nil
+		}
+	}
+	return &d.planes[n]
+}
+
+// prepare measures level n and makes level n+1.
+func (d *Decoder) prepare(n int) {
+	p := &d.planes[n]
+	var half *plane
+	if n+1 < levels && p.w/2 >= minSide && p.h/2 >= minSide {
+		half = &d.planes[n+1]
+		half.pix = d.memory[n+1]
+	}
+	d.marks[n].measure(p, half)
+	if half != nil {
+		d.memory[n+1] = half.pix
+	}
+}
+
+// search is one way of looking for finder patterns.
+type search struct {
+	level int
+	reach int // of the threshold, in blocks of 8 pixels
+	flat  bool
+	step  int
+	fine  bool // search the smoothed plane
+}
+
+// always are the searches of every picture, from the finest level to the coarsest; the
+// others take their turns over frames.
+var (
+	always = []search{{0, 1, true, 2, false}, {1, 1, true, 2, false}, {2, 1, true, 1, false}, {3, 1, true, 1, false}}
+	others = []search{{0, 1, true, 1, true}, {1, 1, true, 1, true}, {0, 0, false, 1, false}, {1, 0, false, 1, false}, {2, 0, false, 1, false}, {1, 2, false, 1, false}}
+)
+
+// look reads p's symbols into d.symbols.
+func (d *Decoder) look(p plane) {
+	d.until = d.opts.Now().Add(d.opts.Budget)
+	d.symbols = d.symbols[:0]
+	d.finders = d.finders[:0]
+	for i := range d.planes {
+		d.planes[i] = plane{}
+		d.smooth[i].w = 0
+	}
+	d.planes[0] = p
+	for n := 0; n < levels && d.planes[n].pix != nil; n++ {
+		d.prepare(n)
+	}
+	for i := range always {
+		if d.try(&always[i]) || d.late() {
+			return
+		}
+	}
+	d.turn++
+	for i := range others {
+		if d.try(&others[(d.turn+i)%len(others)]) || d.late() {
+			return
+		}
+	}
+}
+
+func (d *Decoder) late() bool { return d.opts.Now().After(d.until) }
+
+// try searches in one way and attempts what it finds. It says whether enough symbols have been read.
+func (d *Decoder) try(s *search) (done bool) {
+	p := d.level(s.level)
+	if p == nil {
+		return false
+	}
+	if s.fine {
+		p = d.smoothed(s.level)
+	}
+	return d.find(p, s) && d.attempt()
+}
+
+// smoothed is level n without most of its noise.
+func (d *Decoder) smoothed(n int) *plane {
+	if d.smooth[n].w == 0 {
+		d.row = smooth(&d.smooth[n], &d.planes[n], d.row)
+	}
+	return &d.smooth[n]
+}
+
+// maxInspected bounds how many hits of one search are looked at from all sides.
+const maxInspected = 700
+
+// find adds one search's finder patterns to d.finders and says whether there are new ones.
+func (d *Decoder) find(p *plane, s *search) (fresh bool) {
+	for i := range d.finders {
+		d.finders[i].fresh = false
+	}
+	marks := &d.marks[s.level]
+	flat := 5
+	if s.flat {
+		flat = marks.flatness()
+	}
+	marks.set(s.reach, flat)
+	step := s.step
+	if d.opts.Thorough {
+		step = 1
+	}
+	hits := d.scanner.scan(p, marks, step, d.opts.DarkOnLight)
+	looked := 0
+	for _, least := range [2]int32{2, 1} { // what several rows cross comes first
+		for i := range hits {
+			h := &hits[i]
+			if least == 2 && h.rows < 2 || least == 1 && h.rows > 1 {
+				continue
+			}
+			if looked++; looked > maxInspected {
+				return fresh
+			}
+			if f, ok := inspect(p, s.level, h); ok {
+				fresh = d.addFinder(f) || fresh
+			}
+		}
+	}
+	return fresh
+}
+
+// addFinder keeps the best finders, one for each place.
+func (d *Decoder) addFinder(f finder) bool {
+	f.fresh = true
+	n, worst := 0, -1
+	for i := range d.finders {
+		o := &d.finders[i]
+		if o.inverted != f.inverted {
+			continue
+		}
+		near := 0.3 * min(f.size, o.size)
+		dx, dy := f.x-o.x, f.y-o.y
+		if dx < near && -dx < near && dy < near && -dy < near && f.size < 1.6*o.size && o.size < 1.6*f.size {
+			if o.quality >= f.quality {
+				return false
+			}
+			f.fresh = o.fresh
+			*o = f
+			return f.fresh
+		}
+		n++
+		if worst < 0 || o.quality < d.finders[worst].quality {
+			worst = i
+		}
+	}
+	if n < maxFinders {
+		d.finders = append(d.finders, f)
+		return true
+	}
+	if d.finders[worst].quality >= f.quality {
+		return false
+	}
+	d.finders[worst] = f
+	return true
+}

@@ -1,0 +1,100 @@
+package qr
+
+import "math"
+
+// shape is how a finder pattern lies in the picture: the steps of one module
+// along its two sides, which perspective makes unequal and slanted.
+type shape struct {
+	x, y           float32 // the centre
+	ux, uy, vx, vy float32
+	score          float32 // correlation with the pattern, −1…1
+}
+
+// correlate compares the 9×9 modules of a finder pattern with its surround
+// with the picture (normalised cross-correlation).
+func (s *shape) correlate(p *plane) float32 {
+	var sum, sum2, dark float32
+	for i := range finderCells {
+		c := &finderCells[i]
+		l := p.at(s.x+c.u*s.ux+c.v*s.vx, s.y+c.u*s.uy+c.v*s.vy)
+		sum += l
+		sum2 += l * l
+		if c.dark {
+			dark += l
+		}
+	}
+	const n, nDark = 81, 33
+	variance := sum2/n - sum/n*sum/n
+	if variance < 0.5 {
+		return 0
+	}
+	light := (sum - dark) / (n - nDark)
+	const share = float32(nDark) / n
+	return (light - dark/nDark) * float32(math.Sqrt(float64(share*(1-share)/variance)))
+}
+
+// turns are the directions a square is tried in: every 11¼° of a quarter turn.
+var turns = func() (t [8][2]float32) {
+	for i := range t {
+		sin, cos := math.Sincos(float64(i) * math.Pi / 16)
+		t[i] = [2]float32{float32(cos), float32(sin)}
+	}
+	return t
+}()
+
+// mould finds the shape of a finder pattern near (x, y) that is width wide
+// along the row: squares in all directions first, the best of which is then bent
+// step by step. Less than least at first sight is given up.
+func mould(p *plane, x, y, width float32, inverted bool, least float32) (best shape) {
+	sign := float32(1)
+	if inverted {
+		sign = -1
+	}
+	best.score = -1
+	for i := range turns {
+		cos, sin := turns[i][0], turns[i][1]
+		m := width / 7 * max(cos, sin) // a row crosses a turned square along a longer way
+		s := shape{x: x, y: y, ux: cos * m, uy: sin * m, vx: -sin * m, vy: cos * m}
+		s.score = sign * s.correlate(p)
+		if s.score > best.score {
+			best = s
+		}
+	}
+	if best.score < least {
+		return best
+	}
+	for _, d := range [3]float32{0.12, 0.06, 0.03} {
+		for range 2 {
+			before := best.score
+			m := float32(math.Sqrt(float64(best.ux*best.ux + best.uy*best.uy)))
+			n := float32(math.Sqrt(float64(best.vx*best.vx + best.vy*best.vy)))
+			for k := range 6 {
+				for _, e := range [2]float32{d, -d} {
+					s := best
+					switch k {
+					case 0: // larger or smaller
+						s.ux, s.uy, s.vx, s.vy = s.ux*(1+e), s.uy*(1+e), s.vx*(1+e), s.vy*(1+e)
+					case 1: // wider than high
+						s.ux, s.uy, s.vx, s.vy = s.ux*(1+e), s.uy*(1+e), s.vx*(1-e), s.vy*(1-e)
+					case 2: // turned
+						s.ux, s.uy, s.vx, s.vy = s.ux-e*s.uy, s.uy+e*s.ux, s.vx-e*s.vy, s.vy+e*s.vx
+					case 3: // sheared
+						s.ux, s.uy, s.vx, s.vy = s.ux+e*s.vx, s.uy+e*s.vy, s.vx+e*s.ux, s.vy+e*s.uy
+					case 4:
+						s.x += 4 * e * m
+					case 5:
+						s.y += 4 * e * n
+					}
+					if s.score = sign * s.correlate(p); s.score > best.score {
+						best = s
+						break
+					}
+				}
+			}
+			if best.score < before+0.002 {
+				break
+			}
+		}
+	}
+	return best
+}

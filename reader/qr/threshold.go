@@ -1,0 +1,119 @@
+package qr
+
+import (
+	"encoding/binary"
+	"math/bits"
+)
+
+// thresholds says, for each block of 8×8 pixels, below which luma a pixel is dark.
+type thresholds struct {
+	stats
+	t          []uint8
+	sum1 []uint32
+	lo1, hi1   []uint8
+}
+
+// set works the thresholds out of the stats: half way between the mean of the blocks within
+// reach and the middle of their extremes. A mean alone fails where dark
+// is rare (a finder pattern in its quiet zone), a middle alone where one pixel shines.
+// Blocks whose surroundings differ by less than flat are all light: there
+// noise would draw patterns.
+func (t *thresholds) set(reach, flat int) {
+	n := t.w * t.h
+	t.t, t.sum1, t.lo1, t.hi1 = grow(t.t, n), grow(t.sum1, n), grow(t.lo1, n), grow(t.hi1, n)
+	for y := range t.h { // along rows
+		row := y * t.w
+		for x := range t.w {
+			a, b := max(0, x-reach), min(t.w-1, x+reach)
+			sum, lo, hi := uint32(0), uint8(255), uint8(0)
+			for i := row + a; i <= row+b; i++ {
+				sum += uint32(t.stats.sum[i])
+				lo, hi = min(lo, t.lo[i]), max(hi, t.hi[i])
+			}
+			t.sum1[row+x], t.lo1[row+x], t.hi1[row+x] = sum/uint32(b-a+1), lo, hi
+		}
+	}
+	for y := range t.h { // down columns
+		a, b := max(0, y-reach), min(t.h-1, y+reach)
+		for x := range t.w {
+			sum, lo, hi := uint32(0), uint8(255), uint8(0)
+			for i := a*t.w + x; i <= b*t.w+x; i += t.w {
+				sum += t.sum1[i]
+				lo, hi = min(lo, t.lo1[i]), max(hi, t.hi1[i])
+			}
+			mean := sum / uint32(b-a+1) / 64
+			v := uint8((2*mean + uint32(lo) + uint32(hi) + 2) / 4)
+			if int(hi)-int(lo) < flat {
+				v = 0
+			}
+			t.t[y*t.w+x] = v
+		}
+	}
+}
+
+// flatness is a bound between noise and pattern: somewhat above what the quieter fifth of the
+// blocks differ by within themselves.
+func (s *stats) flatness() int {
+	var count [256]int
+	n := 0
+	for i := 0; i < len(s.lo); i += 3 {
+		count[s.hi[i]-s.lo[i]]++
+		n++
+	}
+	range5 := 0
+	for sum := 0; range5 < 255; range5++ {
+		if sum += count[range5]; sum*5 >= n {
+			break
+		}
+	}
+	return max(6, min(24, 2*range5+2))
+}
+
+// edges appends to at the columns where row y of p changes between light and
+// dark, beginning with the first dark one: even indices start dark runs. The
+// picture's end closes the last run.
+func (t *thresholds) edges(p *plane, y int, at []int32) []int32 {
+	at = at[:0]
+	row := p.pix[y*p.stride:][:p.w]
+	th := t.t[min(y/8, t.h-1)*t.w:][:t.w]
+	const tops, low = 0x8080808080808080, 0x7f7f7f7f7f7f7f7f
+	carry := uint64(0)
+	whole := p.w / 8
+	for bx := 0; bx < whole; {
+		word := uint64(0)
+		base := bx * 8
+		n := min(8, whole-bx)
+		for k := range n {
+			v := uint64(th[bx+k])
+			if v == 0 {
+				continue
+			}
+			v *= 0x0101010101010101
+			x := binary.LittleEndian.Uint64(row[(bx+k)*8:])
+			d := (x | tops) - v&low
+			light := x&^v | ^(x^v)&d
+			word |= (^light & tops >> 7 * 0x0102040810204080) >> 56 << (8 * k)
+		}
+		bx += n
+		change := word ^ (word<<1 | carry)
+		if n < 8 {
+			change &= 1<<(8*n) - 1
+		}
+		carry = word >> (8*n - 1) & 1
+		for change != 0 {
+			at = append(at, int32(base+bits.TrailingZeros64(change)))
+			change &= change - 1
+		}
+	}
+	for x := whole * 8; x < p.w; x++ {
+		dark := uint64(0)
+		if row[x] < th[t.w-1] {
+			dark = 1
+		}
+		if dark != carry {
+			at = append(at, int32(x))
+			carry = dark
+		}
+	}
+	return append(at, int32(p.w))
+}
