@@ -5,8 +5,10 @@ import (
 	"bytes"
 	"context"
 	"encoding/hex"
+	"errors"
 	"flag"
 	"fmt"
+	"io/fs"
 	"log/slog"
 	"math/rand/v2"
 	"net/http"
@@ -53,7 +55,7 @@ func TestKill(t *testing.T) {
 	d.judge()
 	t.Logf("%d kills: %d before the code was decoded, %d between decode and acknowledgement (%d before the commit, %d after it and before the prompt's end, %d after that), %d after the acknowledgement",
 		d.kills, d.before, d.uncommitted+d.unheard+d.unacknowledged, d.uncommitted, d.unheard, d.unacknowledged, d.after)
-	t.Logf("%d visitors heard, %d of them told again after a crash, %d codes renewed, %d registry answers lost", len(d.heard), d.again, d.renewed, d.wire.Lost())
+	t.Logf("%d visitors heard, %d announcements made again after a crash, %d codes renewed, %d registry answers lost", len(d.heard), d.again, d.renewed, d.wire.Lost())
 	if n := d.uncommitted + d.unheard + d.unacknowledged; n < d.kills/2 {
 		t.Errorf("only %d of %d kills fell between decode and acknowledgement: the rig aims badly", n, d.kills)
 	}
@@ -192,6 +194,7 @@ type aim struct {
 const (
 	shown  = ""
 	judged = "a code is being judged"
+	begun  = "an answer begins"
 	ended  = "an answer was given"
 )
 
@@ -227,6 +230,7 @@ func (d *door) visitor() {
 		renew   = time.NewTimer(0)
 		first   time.Time
 		decoded bool // in this life of the daemon
+		telling bool // its prompt has begun, in this life
 		gone    bool // has heard it
 		fire    <-chan time.Time
 	)
@@ -240,6 +244,8 @@ func (d *door) visitor() {
 		switch {
 		case l.msg == judged:
 			decoded = true
+		case l.msg == begun && l.value["verdict"] == "accepted":
+			telling = true
 		case l.msg == "a code was answered" && l.value["again"] == "true":
 			d.again++
 		case l.msg == ended && l.value["verdict"] != "accepted":
@@ -265,11 +271,14 @@ func (d *door) visitor() {
 			if text != "" {
 				d.renewed++
 			}
+			if decoded && !telling {
+				d.t.Error("the daemon read an honest visitor's code and said nothing until it expired")
+			}
 			var err error
 			if text, err = d.town.Pass(town.Good, time.Now()); err != nil {
 				d.t.Fatal(err)
 			}
-			stored, first, decoded = decodeText(d.t, text), time.Now(), false
+			stored, first, decoded, telling = decodeText(d.t, text), time.Now(), false, false
 			d.show(text)
 			renew.Reset(12 * time.Second)
 			if target != nil && target.after == shown && fire == nil {
@@ -285,8 +294,8 @@ func (d *door) visitor() {
 			for l := range d.life.lines { // what it had said before it died counts
 				take(l)
 			}
-			d.count(stored, decoded, gone)
-			fire, decoded = nil, false
+			d.count(stored, decoded, telling, gone)
+			fire, decoded, telling = nil, false, false
 			d.life = d.start()
 			if gone {
 				return
@@ -299,10 +308,13 @@ func (d *door) visitor() {
 }
 
 // count says where a kill fell.
-func (d *door) count(stored string, decoded, gone bool) {
+func (d *door) count(stored string, decoded, telling, gone bool) {
 	d.t.Helper()
 	d.kills++
 	pending := d.pending()[stored]
+	if telling && !pending && len(d.registered()[passID(d.t, stored)]) == 0 {
+		d.t.Error("「인증되었습니다」 had begun, and the visit was not on disk")
+	}
 	switch {
 	case pending && gone:
 		d.unacknowledged++
@@ -321,6 +333,9 @@ func (d *door) count(stored string, decoded, gone bool) {
 func (d *door) pending() map[string]bool {
 	d.t.Helper()
 	data, err := os.ReadFile(d.journal)
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil // killed before it made one
+	}
 	if err != nil {
 		d.t.Fatal(err)
 	}

@@ -28,7 +28,10 @@ func run(ctx context.Context, args []string, stderr io.Writer) error {
 	}
 	log := logger(stderr, cfg.Level())
 	d, err := device.New(cfg, device.Options{Log: log, Observe: func(e kiosk.Event) {
-		if e.Stage == kiosk.Ended {
+		switch e.Stage {
+		case kiosk.Started:
+			log.Debug("an answer begins", "verdict", string(e.Verdict), "seq", e.Seq)
+		case kiosk.Ended:
 			log.Debug("an answer was given", "verdict", string(e.Verdict), "seq", e.Seq, "outcome", e.Outcome.String(), "ms", e.At.Sub(e.Frame).Milliseconds())
 		}
 	}})
