@@ -40,7 +40,7 @@ const (
 	sameSound   = 0.9
 	mostPieces  = 0.75 // of a sound that the guest's own stalls have torn
 	samePicture = 0.97
-	pulseSlack  = 300 // ms by which the door's pulse may differ from door_time
+	pulseSlack  = 300 * time.Millisecond // by which the door's pulse may differ from door_time, the guest's stalls aside
 )
 
 // row is what was seen of one visitor.
@@ -70,8 +70,8 @@ func (r *rig) receive(ctx context.Context, key ed25519.PrivateKey, known prompts
 		w := &row{kind: kind, want: string(kiosk.Used)}
 		pictures := last
 		if kind == "again" {
-			// Not the same presentation any more.
-			wait(ctx, 10*time.Second, func() bool { t, _ := r.ear.quietSince(); return time.Since(t) > kiosk.Same })
+			// Not the same presentation any more: kiosk.Same after the prompt's end, which the kiosk puts a buffer later.
+			wait(ctx, 10*time.Second, func() bool { t, _ := r.ear.quietSince(); return time.Since(t) > kiosk.Same+time.Second })
 		} else {
 			text, verdict, err := mint(kind, key, r.issuer, time.Now())
 			if err != nil {
@@ -136,8 +136,8 @@ func (r *rig) visitor(ctx context.Context, w *row, pictures [][]byte, shot strin
 		return ctx.Err()
 	}
 	wait(ctx, 15*time.Second, func() bool {
-		_, silent := r.ear.quietSince()
-		return silent && len(r.ear.heard(began, time.Now())) > 0 && r.pins.allLow()
+		last, silent := r.ear.quietSince() // a torn prompt is not yet its end
+		return silent && time.Since(last) > time.Second && len(r.ear.heard(began, time.Now())) > 0 && r.pins.allLow()
 	})
 	w.to = time.Now()
 	w.stall = r.ear.longestStall()
@@ -184,7 +184,7 @@ func (r *rig) judge(w *row, known prompts) {
 		w.fault("lamps and door: green %d, red %d, door %d", w.green, w.red, len(w.door))
 	}
 	for _, ms := range w.door {
-		if max(ms-r.door.Milliseconds(), r.door.Milliseconds()-ms) > pulseSlack {
+		if off := time.Duration(ms)*time.Millisecond - r.door; max(off, -off) > pulseSlack+w.stall {
 			w.fault("the door's pulse lasted %d ms, not %v", ms, r.door)
 		}
 	}
