@@ -65,6 +65,9 @@ func (d *Decoder) look(p plane) {
 			return
 		}
 	}
+	if !d.marks[0].busy() {
+		return
+	}
 	d.turn++
 	for i := range others {
 		if d.try(&others[(d.turn+i)%len(others)]) || d.late() {
@@ -115,17 +118,19 @@ func (d *Decoder) find(p *plane, s *search) (fresh bool) {
 	}
 	hits := d.scanner.scan(p, marks, step, d.opts.DarkOnLight)
 	looked := 0
-	for _, least := range [2]int32{2, 1} { // what several rows cross comes first
+	for _, many := range [2]bool{true, false} { // what several rows cross comes first
 		for i := range hits {
 			h := &hits[i]
-			if least == 2 && h.rows < 2 || least == 1 && h.rows > 1 {
+			// A third of the core's height at the least, where that is more than one row.
+			if h.rows > 1 != many || float32(h.rows*int32(step)) < h.width/7 {
 				continue
 			}
-			if looked++; looked > maxInspected {
-				return fresh
-			}
-			if f, ok := inspect(p, s.level, h); ok {
+			f, ok := inspect(p, s.level, h)
+			if ok {
 				fresh = d.addFinder(f) || fresh
+			}
+			if looked++; looked >= maxInspected || looked%64 == 0 && d.late() {
+				return fresh
 			}
 		}
 	}

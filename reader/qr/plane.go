@@ -42,6 +42,7 @@ type stats struct {
 	w, h   int // blocks
 	sum    []uint16
 	lo, hi []uint8
+	run    []uint8
 }
 
 const (

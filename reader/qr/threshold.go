@@ -8,9 +8,9 @@ import (
 // thresholds says, for each block of 8×8 pixels, below which luma a pixel is dark.
 type thresholds struct {
 	stats
-	t          []uint8
-	sum1 []uint32
-	lo1, hi1   []uint8
+	t        []uint8
+	sum1     []uint32
+	lo1, hi1 []uint8
 }
 
 // set works the thresholds out of the stats: half way between the mean of the blocks within
@@ -67,6 +67,53 @@ func (s *stats) flatness() int {
 		}
 	}
 	return max(6, min(24, 2*range5+2))
+}
+
+// leastBusy is how many blocks of 8×8 pixels a symbol covers at the least, its
+// edge not counted: version 1 at two pixels a module.
+const leastBusy = 9
+
+// busy says whether enough of the picture is patterned closely enough to be a symbol: blocks
+// that differ within themselves by more than noise, and so do all around them.
+func (s *stats) busy() bool {
+	var count [256]int
+	n := 0
+	for i := 0; i < len(s.lo); i += 3 {
+		count[s.hi[i]-s.lo[i]]++
+		n++
+	}
+	quiet := 0
+	for sum := 0; quiet < 255; quiet++ {
+		if sum += count[quiet]; sum*5 >= n {
+			break
+		}
+	}
+	least := uint8(max(6, min(40, 2*quiet+2)))
+	found := 0
+	run := grow(s.run, s.w) // blocks busy one above the other so far
+	s.run = run
+	clear(run)
+	for y := range s.h {
+		row := y * s.w
+		across := 0
+		for x := range s.w {
+			if s.hi[row+x]-s.lo[row+x] < least {
+				run[x], across = 0, 0
+				continue
+			}
+			if run[x] < 3 {
+				run[x]++
+			}
+			if run[x] < 3 {
+				across = 0
+			} else if across++; across >= 3 {
+				if found++; found >= leastBusy {
+					return true
+				}
+			}
+		}
+	}
+	return false
 }
 
 // edges appends to at the columns where row y of p changes between light and
