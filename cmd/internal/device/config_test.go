@@ -1,0 +1,90 @@
+package device
+
+import (
+	"os"
+	"path/filepath"
+	"reflect"
+	"strings"
+	"testing"
+
+	"github.com/BurntSushi/toml"
+	"github.com/google/go-cmp/cmp"
+)
+
+const sample = "../../../configs/kiosk.toml"
+
+// TestSample holds the shipped example to the program: it is valid, it has
+// every key, and what it shows is the default wherever there is one.
+func TestSample(t *testing.T) {
+	got, err := Load(sample)
+	if err != nil {
+		t.Fatal(err)
+	}
+	want := Defaults()
+	// These have no default; the sample shows an example.
+	want.Kiosk.ID, want.Registry = got.Kiosk.ID, got.Registry
+	if diff := cmp.Diff(want, got); diff != "" {
+		t.Errorf("the sample is not the default (-default +sample):\n%s", diff)
+	}
+	var written map[string]any
+	meta, err := toml.DecodeFile(sample, &written)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, key := range keys(nil, reflect.TypeFor[Config]()) {
+		if !meta.IsDefined(key...) {
+			t.Errorf("the sample does not show %s", strings.Join(key, "."))
+		}
+	}
+}
+
+// keys lists the TOML keys of a configuration's values.
+func keys(above []string, t reflect.Type) (all [][]string) {
+	for i := range t.NumField() {
+		f := t.Field(i)
+		key := append(append([]string(nil), above...), f.Tag.Get("toml"))
+		if f.Type.Kind() == reflect.Struct {
+			all = append(all, keys(key, f.Type)...)
+		} else {
+			all = append(all, key)
+		}
+	}
+	return all
+}
+
+// TestWrongSettings names the key and what to do.
+func TestWrongSettings(t *testing.T) {
+	good, err := os.ReadFile(sample)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, c := range []struct{ old, new, want string }{
+		{`id = "cafe-1"`, `id = ""`, "kiosk.id is missing"},
+		{`token = "copy-it-here"`, `token = ""`, "registry.token is missing"},
+		{`source = "/dev/video0"`, `source = ""`, "camera.source is empty"},
+		{`data = "/var/lib/munjigi"`, `data = ""`, "data is empty"},
+		{`volume = 80`, `volume = 101`, "give 0 to 100"},
+		{`unsure = "refuse"`, `unsure = "maybe"`, `give "refuse" or "admit"`},
+		{`skew = "2s"`, `skew = "1m"`, "give 0s to 10s"},
+		{`rotate = 0`, `rotate = 45`, "give 0, 90, 180 or 270"},
+		{`url = "https://registry.example.kr"`, `url = "registry.example.kr"`, "give an address like"},
+		{`size = "1024x600"`, `size = "large"`, "like 1024x600"},
+		{`panels = ["/dev/fb0"]`, `panels = ["tv"]`, "give /dev/fb0, png:FILE or web:ADDRESS"},
+		{`log_level = "info"`, `log_level = "loud"`, "give debug, info, warn or error"},
+		{`volume = 80`, `volumen = 80`, `did you mean "volume"?`},
+	} {
+		text := strings.Replace(string(good), c.old, c.new, 1)
+		if text == string(good) {
+			t.Errorf("the sample has no %q", c.old)
+			continue
+		}
+		file := filepath.Join(t.TempDir(), "kiosk.toml")
+		if err := os.WriteFile(file, []byte(text), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		_, err := Load(file)
+		if err == nil || !strings.Contains(err.Error(), c.want) || !strings.Contains(err.Error(), file) {
+			t.Errorf("%s: %v, want %q", c.new, err, c.want)
+		}
+	}
+}
