@@ -8,4 +8,5 @@ sound_up
 disk_up
 registry_up
 kiosk_toml /etc/munjigi/kiosk.toml
+(sleep 20; echo "sound device:" $(grep -E "rate|size" /proc/asound/Loopback/pcm0p/sub0/hw_params)) &
 rig -bench "$HIL_VISITORS" -log "$results/kiosk.log" -- "$bin/kiosk" run

@@ -134,7 +134,8 @@ func run(ctx context.Context, o options) error {
 	if err != nil {
 		return err
 	}
-	look, hold := virtual.DefaultLook(), 1800*time.Millisecond
+	look, hold := virtual.DefaultLook(), 1200*time.Millisecond
+	look.Travel = 400 * time.Millisecond
 	if o.scale > 0 {
 		look.Scale = o.scale
 	}
