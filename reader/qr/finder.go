@@ -10,6 +10,7 @@ type finder struct {
 	contrast float32 // gray levels between its dark and light
 	inverted bool
 	fresh    bool // found by the newest search
+	bound    bool // a third has been looked for
 }
 
 // ray is what a line from a finder pattern's centre outwards crosses: the

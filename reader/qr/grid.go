@@ -21,96 +21,47 @@ type view struct {
 
 func (v *view) luma(x, y float32) float32 { return v.at(x*v.scale, y*v.scale) }
 
-// finderCells are the modules of a finder pattern with its light surround, from its centre.
-var finderCells = func() (c [81]cell) {
-	for i := range c {
-		dx, dy := i%9-4, i/9-4
-		r := max(dx, -dx, dy, -dy)
-		c[i] = cell{float32(dx), float32(dy), r != 2 && r != 4}
-	}
-	return c
-}()
-
-// alignmentCells are the modules of an alignment pattern (6.3.6).
-var alignmentCells = func() (c [25]cell) {
-	for i := range c {
-		dx, dy := i%5-2, i/5-2
-		c[i] = cell{float32(dx), float32(dy), max(dx, -dx, dy, -dy) != 1}
-	}
-	return c
-}()
-
-type cell struct {
-	u, v float32
-	dark bool
-}
-
-// agree correlates the cells around (u, v), moved by (dx, dy) pixels, with
-// the picture: 1 is the pattern itself, −1 its negative (normalised
-// cross-correlation, which gain and offset of the light do not touch).
-// With fine set each cell is looked at in four places, so that being half a module off shows.
-func agree(p *view, h *homography, cells []cell, u, v, dx, dy float32, fine bool) float32 {
+// agree correlates a pattern around (u, v), moved by (dx, dy) pixels, with the picture.
+// With fine set each module is looked at in four places, so that being half a module off shows.
+func agree(p *view, h *homography, c concentric, u, v, dx, dy float32, fine bool) float32 {
 	ux, uy, vx, vy := h.step(u, v)
-	x0, y0 := h.at(u, v)
-	x0, y0 = x0+dx, y0+dy
-	var sum, sum2, dark float32
-	n, nDark := float32(0), float32(0)
-	for _, c := range cells {
-		x, y := x0+c.u*ux+c.v*vx, y0+c.u*uy+c.v*vy
-		if !fine {
-			l := p.luma(x, y)
-			sum, sum2, n = sum+l, sum2+l*l, n+1
-			if c.dark {
-				dark, nDark = dark+l, nDark+1
-			}
-			continue
-		}
-		for k := range 4 {
-			s, t := float32(0.3), float32(0.3)
-			if k&1 != 0 {
-				s = -s
-			}
-			if k&2 != 0 {
-				t = -t
-			}
-			l := p.luma(x+s*ux+t*vx, y+s*uy+t*vy)
-			sum, sum2, n = sum+l, sum2+l*l, n+1
-			if c.dark {
-				dark, nDark = dark+l, nDark+1
-			}
-		}
+	x, y := h.at(u, v)
+	s := shape{x: (x + dx) * p.scale, y: (y + dy) * p.scale, ux: ux * p.scale, uy: uy * p.scale, vx: vx * p.scale, vy: vy * p.scale}
+	if !fine {
+		return c.correlate(p.plane, &s)
 	}
-	variance := sum2/n - sum/n*sum/n
-	if variance < 1 {
-		return 0
+	var t tally
+	for _, q := range [4][2]float32{{0.3, 0.3}, {-0.3, 0.3}, {0.3, -0.3}, {-0.3, -0.3}} {
+		f := s
+		f.x += q[0]*s.ux + q[1]*s.vx
+		f.y += q[0]*s.uy + q[1]*s.vy
+		c.add(p.plane, &f, &t)
 	}
-	share := nDark / n
-	light := (sum - dark) / (n - nDark)
-	return (light - dark/nDark) * float32(math.Sqrt(float64(share*(1-share)/variance)))
+	return t.score()
 }
 
 // settle moves the pattern's cells within reach modules to where they agree
 // best with the picture and gives the move in pixels.
-func settle(p *view, h *homography, cells []cell, u, v, reach float32, sign float32) (dx, dy, score float32) {
+func settle(p *view, h *homography, c concentric, u, v, reach float32, sign float32) (dx, dy, score float32) {
 	ux, uy, vx, vy := h.step(u, v)
 	score = -2
 	if reach > 0.5 {
 		for t := -reach; t <= reach; t += 0.5 {
 			for s := -reach; s <= reach; s += 0.5 {
 				x, y := s*ux+t*vx, s*uy+t*vy
-				if a := sign * agree(p, h, cells, u, v, x, y, false); a > score {
+				if a := sign * agree(p, h, c, u, v, x, y, false); a > score {
 					dx, dy, score = x, y, a
 				}
 			}
 		}
 	}
-	score = sign * agree(p, h, cells, u, v, dx, dy, true)
+	score = sign * agree(p, h, c, u, v, dx, dy, true)
 	for d := float32(0.4); d > 0.06; d /= 2 {
 		for moved := 0; moved < 4; moved++ {
 			bx, by := dx, dy
 			for _, m := range [4][2]float32{{d, 0}, {-d, 0}, {0, d}, {0, -d}} {
 				x, y := dx+m[0]*ux+m[1]*vx, dy+m[0]*uy+m[1]*vy
-				if a := sign * agree(p, h, cells, u, v, x, y, true); a > score {
+				if a := sign * agree(p, h, c, u, v, x, y, true); a > score {
 					bx, by, score = x, y, a
 				}
 			}

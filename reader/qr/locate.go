@@ -63,9 +63,9 @@ func (d *Decoder) locate(t triple) (g grid, ok bool) {
 		return g, false
 	}
 	far := float32(g.side) - 3.5
-	f1 := sign * agree(&v, &g.homography, finderCells[:], 3.5, 3.5, 0, 0, false)
-	f2 := sign * agree(&v, &g.homography, finderCells[:], far, 3.5, 0, 0, false)
-	f3 := sign * agree(&v, &g.homography, finderCells[:], 3.5, far, 0, 0, false)
+	f1 := sign * agree(&v, &g.homography, finderPattern, 3.5, 3.5, 0, 0, false)
+	f2 := sign * agree(&v, &g.homography, finderPattern, far, 3.5, 0, 0, false)
+	f3 := sign * agree(&v, &g.homography, finderPattern, 3.5, far, 0, 0, false)
 	g.score = (g.score + f1 + f2 + f3) / 4
 	return g, f1+f2+f3 > 1.2 && g.score > 0.3
 }

@@ -43,7 +43,7 @@ type search struct {
 // always are the searches of every picture, from the finest level to the coarsest; the
 // others take their turns over frames.
 var (
-	always = []search{{0, 1, true, 2, false}, {1, 1, true, 2, false}, {2, 1, true, 1, false}, {3, 1, true, 1, false}}
+	always = []search{{1, 1, true, 1, false}, {0, 1, true, 2, false}, {2, 1, true, 1, false}, {3, 1, true, 1, false}}
 	others = []search{{0, 1, true, 1, true}, {1, 1, true, 1, true}, {0, 0, false, 1, false}, {1, 0, false, 1, false}, {2, 0, false, 1, false}, {1, 2, false, 1, false}}
 )
 
@@ -60,23 +60,27 @@ func (d *Decoder) look(p plane) {
 	for n := 0; n < levels && d.planes[n].pix != nil; n++ {
 		d.prepare(n)
 	}
+	d.patient = true
 	for i := range always {
-		if d.try(&always[i]) || d.late() {
+		if d.try(&always[i]) {
 			return
 		}
 	}
-	if !d.marks[0].busy() {
+	d.patient = false
+	if !d.marks[0].busy() || d.complete() {
 		return
 	}
 	d.turn++
 	for i := range others {
-		if d.try(&others[(d.turn+i)%len(others)]) || d.late() {
+		if d.late() || d.try(&others[(d.turn+i)%len(others)]) || d.complete() {
 			return
 		}
 	}
 }
 
-func (d *Decoder) late() bool { return d.opts.Now().After(d.until) }
+// late: the budget is spent. What is done for every picture is bounded by counts and not by time, so
+// that a slow moment of the machine makes no picture unreadable.
+func (d *Decoder) late() bool { return !d.patient && d.opts.Now().After(d.until) }
 
 // try searches in one way and attempts what it finds. It says whether enough symbols have been read.
 func (d *Decoder) try(s *search) (done bool) {

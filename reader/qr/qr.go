@@ -55,7 +55,9 @@ type Options struct {
 type Decoder struct {
 	opts  Options
 	until time.Time
-	turn  int // frames so far: which of the slower searches begins
+	// patient: bounds are counts for now, not time.
+	patient bool
+	turn    int // frames so far: which of the slower searches begins
 
 	planes  [levels]plane
 	memory  [levels][]byte // of the planes above level 0
@@ -66,6 +68,7 @@ type Decoder struct {
 	finders []finder
 	triples []triple
 	tried   []grid
+	pairs   []pair
 
 	layouts [41]*layout
 	matches []match

@@ -24,7 +24,7 @@ func (d *Decoder) refine(g *grid, l *layout, v *view) (found int) {
 	side := float32(g.side)
 	m := d.matches[:0]
 	for _, c := range [3][2]float32{{3.5, 3.5}, {side - 3.5, 3.5}, {3.5, side - 3.5}} {
-		dx, dy, score := settle(v, &g.homography, finderCells[:], c[0], c[1], 0.5, sign)
+		dx, dy, score := settle(v, &g.homography, finderPattern, c[0], c[1], 0.5, sign)
 		if score < 0.3 {
 			dx, dy = 0, 0
 		}
@@ -41,7 +41,7 @@ func (d *Decoder) refine(g *grid, l *layout, v *view) (found int) {
 	}
 	try := func(row, col int, reach, least float32) bool {
 		u, w := d.warp.at[col], d.warp.at[row]
-		dx, dy, score := settle(v, &g.homography, alignmentCells[:], u, w, reach, sign)
+		dx, dy, score := settle(v, &g.homography, alignmentPattern, u, w, reach, sign)
 		if score < least {
 			return false
 		}
@@ -199,9 +199,9 @@ func (d *Decoder) jiggle(g *grid, l *layout, v *view) {
 func (d *Decoder) total(h *homography, l *layout, v *view, sign float32) float32 {
 	side := float32(l.side)
 	far := side - 3.5
-	s := agree(v, h, finderCells[:], 3.5, 3.5, 0, 0, false) +
-		agree(v, h, finderCells[:], far, 3.5, 0, 0, false) +
-		agree(v, h, finderCells[:], 3.5, far, 0, 0, false)
+	s := agree(v, h, finderPattern, 3.5, 3.5, 0, 0, false) +
+		agree(v, h, finderPattern, far, 3.5, 0, 0, false) +
+		agree(v, h, finderPattern, 3.5, far, 0, 0, false)
 	for i := range l.aligns {
 		for k := range l.aligns {
 			if l.hasAlignment(i, k) && (i > 0 && k > 0 || l.aligns == 2) {
@@ -209,7 +209,7 @@ func (d *Decoder) total(h *homography, l *layout, v *view, sign float32) float32
 				if i == l.aligns-1 && k == i {
 					w = 1.5
 				}
-				s += w * agree(v, h, alignmentCells[:], float32(l.align[k])+0.5, float32(l.align[i])+0.5, 0, 0, false)
+				s += w * agree(v, h, alignmentPattern, float32(l.align[k])+0.5, float32(l.align[i])+0.5, 0, 0, false)
 			}
 		}
 	}

@@ -10,29 +10,6 @@ type shape struct {
 	score          float32 // correlation with the pattern, −1…1
 }
 
-// correlate compares the 9×9 modules of a finder pattern with its surround
-// with the picture (normalised cross-correlation).
-func (s *shape) correlate(p *plane) float32 {
-	var sum, sum2, dark float32
-	for i := range finderCells {
-		c := &finderCells[i]
-		l := p.at(s.x+c.u*s.ux+c.v*s.vx, s.y+c.u*s.uy+c.v*s.vy)
-		sum += l
-		sum2 += l * l
-		if c.dark {
-			dark += l
-		}
-	}
-	const n, nDark = 81, 33
-	variance := sum2/n - sum/n*sum/n
-	if variance < 0.5 {
-		return 0
-	}
-	light := (sum - dark) / (n - nDark)
-	const share = float32(nDark) / n
-	return (light - dark/nDark) * float32(math.Sqrt(float64(share*(1-share)/variance)))
-}
-
 // turns are the directions a square is tried in: every 11¼° of a quarter turn.
 var turns = func() (t [8][2]float32) {
 	for i := range t {
@@ -55,14 +32,33 @@ func mould(p *plane, x, y, width float32, inverted bool, least float32) (best sh
 		cos, sin := turns[i][0], turns[i][1]
 		m := width / 7 * max(cos, sin) // a row crosses a turned square along a longer way
 		s := shape{x: x, y: y, ux: cos * m, uy: sin * m, vx: -sin * m, vy: cos * m}
-		s.score = sign * s.correlate(p)
+		s.score = sign * finderPattern.correlate(p, &s)
 		if s.score > best.score {
 			best = s
+		}
+	}
+	if best.score < 0.75 && best.score > least-0.15 { // tilted: half as long again along one side
+		for i := range turns {
+			cos, sin := turns[i][0], turns[i][1]
+			for _, q := range [2]float32{0.65, 1.5} {
+				m := width / 7 * max(cos, sin/q)
+				s := shape{x: x, y: y, ux: cos * m, uy: sin * m, vx: -sin * m * q, vy: cos * m * q}
+				s.score = sign * finderPattern.correlate(p, &s)
+				if s.score > best.score {
+					best = s
+				}
+			}
 		}
 	}
 	if best.score < least {
 		return best
 	}
+	best.climb(p, sign)
+	return best
+}
+
+// climb bends the shape in ever smaller steps as long as it agrees better.
+func (best *shape) climb(p *plane, sign float32) {
 	for _, d := range [3]float32{0.12, 0.06, 0.03} {
 		for range 2 {
 			before := best.score
@@ -70,7 +66,7 @@ func mould(p *plane, x, y, width float32, inverted bool, least float32) (best sh
 			n := float32(math.Sqrt(float64(best.vx*best.vx + best.vy*best.vy)))
 			for k := range 6 {
 				for _, e := range [2]float32{d, -d} {
-					s := best
+					s := *best
 					switch k {
 					case 0: // larger or smaller
 						s.ux, s.uy, s.vx, s.vy = s.ux*(1+e), s.uy*(1+e), s.vx*(1+e), s.vy*(1+e)
@@ -85,8 +81,8 @@ func mould(p *plane, x, y, width float32, inverted bool, least float32) (best sh
 					case 5:
 						s.y += 4 * e * n
 					}
-					if s.score = sign * s.correlate(p); s.score > best.score {
-						best = s
+					if s.score = sign * finderPattern.correlate(p, &s); s.score > best.score {
+						*best = s
 						break
 					}
 				}
@@ -96,5 +92,4 @@ func mould(p *plane, x, y, width float32, inverted bool, least float32) (best sh
 			}
 		}
 	}
-	return best
 }
