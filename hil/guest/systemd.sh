@@ -18,9 +18,10 @@ prepare() {
   registry_up >/dev/null
   kill $! # it is started anew below, when PID 1 is systemd
   kiosk_toml /etc/munjigi/kiosk.toml
-  # No battery clock here: the unit must be let to ask the kernel for its state.
-  mkdir -p /srv/empty
   : >/etc/fstab
+  # The checkout may lie in /tmp, which a boot empties.
+  rm -f /usr/lib/tmpfiles.d/tmp.conf
+  ln -sf /dev/null /etc/systemd/system/tmp.mount
   rm -rf /etc/systemd/system/*.wants /etc/systemd/system/*.requires
   [ -s /etc/machine-id ] || systemd-machine-id-setup >/dev/null
   cat >/etc/systemd/system/hil.target <<END
@@ -33,12 +34,14 @@ END
   cat >/etc/systemd/system/hil.service <<END
 [Unit]
 After=basic.target
+FailureAction=poweroff-force
 [Service]
 Type=oneshot
 TimeoutStartSec=infinity
 Environment=HIL_REPO=$HIL_REPO HIL_OUT=$HIL_OUT HIL_MODULES=$HIL_MODULES HIL_PINS=$pins HIL_KEY=$key PATH=$PATH LANG=C.UTF-8
 ExecStart=/bin/bash $HIL_REPO/hil/guest/systemd.sh checked
 END
+  # No battery clock here: the unit must be let to ask the kernel for its state.
   mkdir -p "/etc/systemd/system/$unit.d"
   printf '[Service]\nTemporaryFileSystem=/sys/class/rtc:ro\n' >"/etc/systemd/system/$unit.d/no-battery-clock.conf"
   exec /lib/systemd/systemd --unit=hil.target
@@ -47,7 +50,7 @@ END
 checked() {
   exec >/dev/console 2>&1
   pins=$HIL_PINS key=$HIL_KEY status=1
-  (set -eu; check) && status=0
+  (check) && status=0
   journalctl --no-pager -o short-precise >"$results/journal.log" || true
   sync
   echo "HIL-EXIT $status"
