@@ -28,6 +28,7 @@ func (d *Decoder) attempt() (done bool) {
 		if d.known(g) {
 			continue
 		}
+		d.attempts++
 		if d.symbol(g) && len(d.symbols) >= d.opts.Max {
 			return true
 		}
@@ -77,12 +78,18 @@ func (d *Decoder) symbol(g *grid) bool {
 	if d.sampled(g, l, &v) {
 		return true
 	}
+	if d.late() {
+		return false
+	}
 	if d.bend(g) {
 		g.warp = &d.warp
 		if d.sampled(g, l, &v) {
 			return true
 		}
 		g.warp = nil
+	}
+	if d.late() || g.score < 0.4 {
+		return false
 	}
 	d.jiggle(g, l, &v)
 	return d.sampled(g, l, &v)

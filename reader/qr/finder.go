@@ -128,12 +128,9 @@ func glance(p *plane, h *hit) bool {
 	return false
 }
 
-// inspect looks at a hit from all sides and, where it is a finder pattern, gives its
+// inspect looks at a hit that a glance has not ruled out from all sides and, where it is a finder pattern, gives its
 // shape. h is in pixels of p, at the level given.
 func inspect(p *plane, level int, h *hit) (f finder, ok bool) {
-	if !glance(p, h) {
-		return f, false
-	}
 	x, y := h.x, h.y
 	width := h.width
 	// Down first: along the row the hit is centred already.

@@ -60,7 +60,7 @@ func (d *Decoder) look(p plane) {
 	for n := 0; n < levels && d.planes[n].pix != nil; n++ {
 		d.prepare(n)
 	}
-	d.patient = true
+	d.patient, d.attempts = true, 0
 	for i := range always {
 		if d.try(&always[i]) {
 			return
@@ -72,15 +72,29 @@ func (d *Decoder) look(p plane) {
 	}
 	d.turn++
 	for i := range others {
+		// Where nothing speaks for a symbol, one search a picture, another each time.
+		if i > 0 && !d.promising() && !d.opts.Thorough {
+			return
+		}
 		if d.late() || d.try(&others[(d.turn+i)%len(others)]) || d.complete() {
 			return
 		}
 	}
 }
 
+// promising: some finder pattern has been found beyond doubt.
+func (d *Decoder) promising() bool {
+	for i := range d.finders {
+		if d.finders[i].score > 0.65 {
+			return true
+		}
+	}
+	return false
+}
+
 // late: the budget is spent. What is done for every picture is bounded by counts and not by time, so
 // that a slow moment of the machine makes no picture unreadable.
-func (d *Decoder) late() bool { return !d.patient && d.opts.Now().After(d.until) }
+func (d *Decoder) late() bool { return (!d.patient || d.attempts >= 3) && d.opts.Now().After(d.until) }
 
 // try searches in one way and attempts what it finds. It says whether enough symbols have been read.
 func (d *Decoder) try(s *search) (done bool) {
@@ -102,8 +116,8 @@ func (d *Decoder) smoothed(n int) *plane {
 	return &d.smooth[n]
 }
 
-// maxInspected bounds how many hits of one search are looked at from all sides.
-const maxInspected = 700
+// maxInspected bounds how many hits of one search are looked at from all sides, a hundredth of a millisecond each.
+const maxInspected = 160
 
 // find adds one search's finder patterns to d.finders and says whether there are new ones.
 func (d *Decoder) find(p *plane, s *search) (fresh bool) {
@@ -129,11 +143,13 @@ func (d *Decoder) find(p *plane, s *search) (fresh bool) {
 			if h.rows > 1 != many || float32(h.rows*int32(step)) < h.width/7 {
 				continue
 			}
-			f, ok := inspect(p, s.level, h)
-			if ok {
+			if !glance(p, h) {
+				continue
+			}
+			if f, ok := inspect(p, s.level, h); ok {
 				fresh = d.addFinder(f) || fresh
 			}
-			if looked++; looked >= maxInspected || looked%64 == 0 && d.late() {
+			if looked++; looked >= maxInspected || looked%32 == 0 && d.late() {
 				return fresh
 			}
 		}

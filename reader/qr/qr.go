@@ -56,8 +56,9 @@ type Decoder struct {
 	opts  Options
 	until time.Time
 	// patient: bounds are counts for now, not time.
-	patient bool
-	turn    int // frames so far: which of the slower searches begins
+	patient  bool
+	attempts int // symbols sampled so far
+	turn     int // frames so far: which of the slower searches begins
 
 	planes  [levels]plane
 	memory  [levels][]byte // of the planes above level 0

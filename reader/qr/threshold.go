@@ -8,42 +8,50 @@ import (
 // thresholds says, for each block of 8×8 pixels, below which luma a pixel is dark.
 type thresholds struct {
 	stats
-	t        []uint8
-	sum1     []uint32
-	lo1, hi1 []uint8
+	t    []uint8
+	rows []around // of each block, over the blocks beside it
+}
+
+// around sums blocks up.
+type around struct {
+	sum            uint16 // mean of sums
+	lo, hi, widest uint8  // widest is the most that one block differs by within itself
 }
 
 // set works the thresholds out of the stats: half way between the mean of the blocks within
 // reach and the middle of their extremes. A mean alone fails where dark
 // is rare (a finder pattern in its quiet zone), a middle alone where one pixel shines.
-// Blocks whose surroundings differ by less than flat are all light: there
-// noise would draw patterns.
+// Where no block within reach differs by flat within itself all is light: there noise
+// and the light's gradient would draw patterns.
 func (t *thresholds) set(reach, flat int) {
 	n := t.w * t.h
-	t.t, t.sum1, t.lo1, t.hi1 = grow(t.t, n), grow(t.sum1, n), grow(t.lo1, n), grow(t.hi1, n)
+	t.t, t.rows = grow(t.t, n), grow(t.rows, n)
 	for y := range t.h { // along rows
 		row := y * t.w
 		for x := range t.w {
-			a, b := max(0, x-reach), min(t.w-1, x+reach)
-			sum, lo, hi := uint32(0), uint8(255), uint8(0)
-			for i := row + a; i <= row+b; i++ {
-				sum += uint32(t.stats.sum[i])
-				lo, hi = min(lo, t.lo[i]), max(hi, t.hi[i])
+			a, b := row+max(0, x-reach), row+min(t.w-1, x+reach)+1
+			sum, lo, hi, widest := uint32(0), uint8(255), uint8(0), uint8(0)
+			los, his, sums := t.lo[a:b], t.hi[a:b], t.stats.sum[a:b]
+			for i, l := range los {
+				h := his[i]
+				sum += uint32(sums[i])
+				lo, hi, widest = min(lo, l), max(hi, h), max(widest, h-l)
 			}
-			t.sum1[row+x], t.lo1[row+x], t.hi1[row+x] = sum/uint32(b-a+1), lo, hi
+			t.rows[row+x] = around{uint16(sum / uint32(b-a)), lo, hi, widest}
 		}
 	}
 	for y := range t.h { // down columns
 		a, b := max(0, y-reach), min(t.h-1, y+reach)
+		n := uint32(b - a + 1)
 		for x := range t.w {
-			sum, lo, hi := uint32(0), uint8(255), uint8(0)
+			sum, lo, hi, widest := uint32(0), uint8(255), uint8(0), uint8(0)
 			for i := a*t.w + x; i <= b*t.w+x; i += t.w {
-				sum += t.sum1[i]
-				lo, hi = min(lo, t.lo1[i]), max(hi, t.hi1[i])
+				r := &t.rows[i]
+				sum += uint32(r.sum)
+				lo, hi, widest = min(lo, r.lo), max(hi, r.hi), max(widest, r.widest)
 			}
-			mean := sum / uint32(b-a+1) / 64
-			v := uint8((2*mean + uint32(lo) + uint32(hi) + 2) / 4)
-			if int(hi)-int(lo) < flat {
+			v := uint8((sum/n/32 + uint32(lo) + uint32(hi) + 2) / 4)
+			if int(widest) < flat {
 				v = 0
 			}
 			t.t[y*t.w+x] = v
@@ -51,23 +59,24 @@ func (t *thresholds) set(reach, flat int) {
 	}
 }
 
-// flatness is a bound between noise and pattern: somewhat above what the quieter fifth of the
-// blocks differ by within themselves.
-func (s *stats) flatness() int {
+// quiet is what the quieter fifth of the blocks differ by within themselves at the most: noise.
+func (s *stats) quiet() int {
 	var count [256]int
 	n := 0
 	for i := 0; i < len(s.lo); i += 3 {
 		count[s.hi[i]-s.lo[i]]++
 		n++
 	}
-	range5 := 0
-	for sum := 0; range5 < 255; range5++ {
-		if sum += count[range5]; sum*5 >= n {
-			break
+	for q, sum := 0, 0; q < 255; q++ {
+		if sum += count[q]; sum*5 >= n {
+			return q
 		}
 	}
-	return max(6, min(24, 2*range5+2))
+	return 255
 }
+
+// flatness is a bound between noise and pattern.
+func (s *stats) flatness() int { return max(6, min(24, 2*s.quiet()+2)) }
 
 // leastBusy is how many blocks of 8×8 pixels a symbol covers at the least, its
 // edge not counted: version 1 at two pixels a module.
@@ -76,19 +85,7 @@ const leastBusy = 9
 // busy says whether enough of the picture is patterned closely enough to be a symbol: blocks
 // that differ within themselves by more than noise, and so do all around them.
 func (s *stats) busy() bool {
-	var count [256]int
-	n := 0
-	for i := 0; i < len(s.lo); i += 3 {
-		count[s.hi[i]-s.lo[i]]++
-		n++
-	}
-	quiet := 0
-	for sum := 0; quiet < 255; quiet++ {
-		if sum += count[quiet]; sum*5 >= n {
-			break
-		}
-	}
-	least := uint8(max(6, min(40, 2*quiet+2)))
+	least := uint8(max(6, min(40, 2*s.quiet()+4)))
 	found := 0
 	run := grow(s.run, s.w) // blocks busy one above the other so far
 	s.run = run
