@@ -91,8 +91,11 @@ func (d *Decoder) symbol(g *grid) bool {
 	if d.late() || g.score < 0.4 {
 		return false
 	}
+	if d.legible() && d.equalised(g, l) {
+		return true
+	}
 	d.jiggle(g, l, &v)
-	return d.sampled(g, l, &v)
+	return d.sampled(g, l, &v) || d.legible() && d.equalised(g, l)
 }
 
 // viewOf is the view for sampling g, by the size of its smallest modules.
@@ -124,6 +127,23 @@ func (d *Decoder) sampled(g *grid, l *layout, v *view) bool {
 	return false
 }
 
+// legible: the format information of the modules last decided upon could be read.
+func (d *Decoder) legible() bool {
+	m := &d.modules
+	return max(readFormats(m.soft, m.side)[0].score, readFormats(m.flip, m.side)[0].score) > leastFormat+0.1
+}
+
+// equalised makes the last attempts on modules that have been sampled.
+func (d *Decoder) equalised(g *grid, l *layout) bool {
+	for reach := 1; reach <= maxReach && !d.late(); reach++ {
+		d.modules.equalise(l, reach)
+		if d.decode(g, l) {
+			return true
+		}
+	}
+	return false
+}
+
 // decode reads the soft modules both ways round.
 func (d *Decoder) decode(g *grid, l *layout) bool {
 	m := &d.modules
@@ -141,12 +161,11 @@ func (d *Decoder) decode(g *grid, l *layout) bool {
 		if o.score < leastFormat {
 			continue
 		}
-		for _, share := range [...]float32{0, 0.4} {
+		for _, share := range [...]float32{0, 0.35, 0.65} {
 			r, ok := d.words.read(o.soft, l, o.format, share)
-			if !ok {
-				continue
-			}
-			if share > 0 && r.spare < 2 {
+			// Erasures use the redundancy up that would tell a wrong reading: nine of ten
+			// codewords that are trusted must then be right as they are.
+			if !ok || share > 0 && (r.spare < 2 || r.wrong*10 > l.codewords()-r.erased) {
 				continue
 			}
 			r.mirrored = o.mirrored

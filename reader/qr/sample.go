@@ -9,6 +9,8 @@ type modules struct {
 	soft []float32 // above zero is dark; about ±1 for sure modules
 	flip []float32 // soft, rows and columns exchanged
 	sums []float64
+	// For equalise: contrast-free light, decisions, and what they leave unexplained.
+	light, bits, rest []float32
 }
 
 // sample reads g's modules from v: each the mean of four places around its middle.
@@ -49,6 +51,15 @@ func (m *modules) sample(g *grid, v *view) {
 		m.soft[i] = max(d, -d)
 	}
 	m.around(m.soft, m.dev, 6)
+	// Where a reflection leaves no contrast, what little there is must not look sure.
+	all := float32(0)
+	for _, d := range m.dev {
+		all += d
+	}
+	least := 0.3 * all / float32(n*n)
+	for i, d := range m.dev {
+		m.dev[i] = max(d, least)
+	}
 }
 
 // around is the mean of src within reach modules of each, as far as the symbol goes.
