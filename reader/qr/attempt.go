@@ -88,15 +88,36 @@ func (d *Decoder) symbol(g *grid) bool {
 		}
 		g.warp = nil
 	}
-	if d.late() || g.score < 0.4 {
+	if g.score < 0.4 {
 		return false
 	}
-	if d.legible() && d.equalised(g, l) {
-		return true
+	if !d.late() {
+		if d.legible() && d.equalised(g, l) {
+			return true
+		}
+		d.jiggle(g, l, &v)
+		if d.sampled(g, l, &v) || !d.late() && d.legible() && d.equalised(g, l) {
+			return true
+		}
 	}
-	d.jiggle(g, l, &v)
-	return d.sampled(g, l, &v) || d.legible() && d.equalised(g, l)
+	if g.score > d.best.score {
+		d.best, d.fault = *g, d.judgeSymbol(g, &v)
+	}
+	if !d.opts.Stream || d.fused || g.score < leastFused {
+		return false
+	}
+	d.fused = true // one symbol a frame
+	return d.fuse(g, l, d.began)
 }
+
+func (d *Decoder) modulePitch(g *grid) float32 {
+	ux, uy, vx, vy := g.step(float32(g.side)/2, float32(g.side)/2)
+	area := ux*vy - uy*vx
+	return sqrt32(max(area, -area))
+}
+
+// leastFused is how well a symbol must be located for its modules to be evidence.
+const leastFused = 0.5
 
 // viewOf is the view for sampling g, by the size of its smallest modules.
 func (d *Decoder) viewOf(g *grid) view {
@@ -116,8 +137,13 @@ var strengths = [...]float32{0, 0.15, 0.4}
 const leastFormat = 0.5
 
 func (d *Decoder) sampled(g *grid, l *layout, v *view) bool {
+	d.modules.sample(g, v)
+	return d.decided(g, l)
+}
+
+// decided decides upon the modules by ever stronger sharpening, until one succeeds.
+func (d *Decoder) decided(g *grid, l *layout) bool {
 	m := &d.modules
-	m.sample(g, v)
 	for _, k := range strengths {
 		m.decide(k)
 		if d.decode(g, l) {
@@ -201,6 +227,9 @@ func (d *Decoder) accept(g *grid, r *reading) bool {
 		}
 	}
 	d.symbols = append(d.symbols, s)
+	d.finding = Finding{None, d.modulePitch(g)}
+	d.trail = trail{grid: *g, found: true}
+	d.trail.warp = nil
 	return true
 }
 

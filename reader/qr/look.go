@@ -40,18 +40,29 @@ type search struct {
 	fine  bool // search the smoothed plane
 }
 
-// always are the searches of every picture, from the finest level to the coarsest; the
-// others take their turns over frames.
+// What every picture is searched for, by its kind, and what takes its turns over frames.
 var (
-	always = []search{{1, 1, true, 1, false}, {0, 1, true, 2, false}, {2, 1, true, 1, false}, {3, 1, true, 1, false}}
-	others = []search{{0, 1, true, 1, true}, {1, 1, true, 1, true}, {0, 0, false, 1, false}, {1, 0, false, 1, false}, {2, 0, false, 1, false}, {1, 2, false, 1, false}}
+	always = [...]search{{1, 1, true, 1, false}, {0, 1, true, 2, false}, {2, 1, true, 1, false}, {3, 1, true, 1, false}}
+	noisy  = [...]search{{1, 1, true, 1, true}, {0, 1, true, 2, true}, {2, 1, true, 1, false}, {3, 1, true, 1, false}}
+	small  = [...]search{{0, 1, true, 1, false}, {0, 0, false, 1, false}, {1, 1, true, 1, false}, {2, 1, true, 1, false}}
+	others = [...]search{{0, 1, true, 1, true}, {1, 1, true, 1, true}, {0, 0, false, 1, false}, {1, 0, false, 1, false}, {2, 0, false, 1, false}, {1, 2, false, 1, false}}
+)
+
+const (
+	noise       = 14      // blocks' quiet differences from which on planes are smoothed before they are searched
+	smallPixels = 300_000 // pictures of fewer are searched more closely at once
 )
 
 // look reads p's symbols into d.symbols.
 func (d *Decoder) look(p plane) {
-	d.until = d.opts.Now().Add(d.opts.Budget)
-	d.symbols = d.symbols[:0]
-	d.finders = d.finders[:0]
+	d.began = d.opts.Now()
+	d.until = d.began.Add(d.opts.Budget)
+	d.symbols, d.finders = d.symbols[:0], d.finders[:0]
+	d.fused, d.attempts = false, 0
+	d.best.score = -1
+	if d.opts.Stream && d.still.unmoved(&p) {
+		return
+	}
 	for i := range d.planes {
 		d.planes[i] = plane{}
 		d.smooth[i].w = 0
@@ -60,9 +71,33 @@ func (d *Decoder) look(p plane) {
 	for n := 0; n < levels && d.planes[n].pix != nil; n++ {
 		d.prepare(n)
 	}
-	d.patient, d.attempts = true, 0
-	for i := range always {
-		if d.try(&always[i]) {
+	d.search()
+	if len(d.symbols) > 0 || d.best.score > 0 {
+		d.still.frames = 0
+	}
+	switch {
+	case len(d.symbols) > 0: // said by accept
+	case d.best.score > 0:
+		d.finding = d.fault
+	default:
+		d.finding = d.judgePicture()
+	}
+}
+
+func (d *Decoder) search() {
+	d.patient = true
+	if d.opts.Stream && d.track() && len(d.symbols) >= d.opts.Max {
+		return
+	}
+	list := &always
+	switch {
+	case d.planes[0].w*d.planes[0].h < smallPixels:
+		list = &small
+	case d.marks[0].quiet() >= noise:
+		list = &noisy
+	}
+	for i := range list {
+		if d.try(&list[i]) {
 			return
 		}
 	}

@@ -44,16 +44,23 @@ type Options struct {
 	Thorough bool
 	// DarkOnLight reads no inverted codes.
 	DarkOnLight bool
+	// Stream says that the pictures are successive frames of one camera. Then a symbol
+	// is looked for first where the last one was, frames in which nothing has moved
+	// are not searched again and again, and what a frame shows of a symbol that
+	// could not be read is added to what earlier ones showed.
+	Stream bool
 	// Budget is how long Decode may search one picture; 0 means 25 ms. It is
-	// looked at between steps, which take a few milliseconds on a large picture.
+	// looked at between steps, which take a few milliseconds on a large picture;
+	// what is done for every picture is bounded by counts instead.
 	Budget time.Duration
-	// Now measures the budget; nil means time.Now. Nothing else depends on it.
+	// Now measures the budget and the age of evidence; nil means time.Now.
 	Now func() time.Time
 }
 
 // Decoder reads symbols. It keeps work buffers and is used by one goroutine at a time.
 type Decoder struct {
 	opts  Options
+	began time.Time
 	until time.Time
 	// patient: bounds are counts for now, not time.
 	patient  bool
@@ -78,6 +85,14 @@ type Decoder struct {
 	words   codewords
 	bytes   []byte
 	symbols []Symbol
+
+	seen    [2]evidence
+	fused   bool
+	trail   trail
+	still   still
+	finding Finding
+	best    grid    // the best located symbol of the picture …
+	fault   Finding // … and what it suffers from
 
 	last      Symbol // newest content, so that the same one takes no new memory
 	lastPlain bool

@@ -2,13 +2,14 @@ package qr
 
 // modules are a symbol's gray levels, one a module, and what is made of them.
 type modules struct {
-	side int
-	raw  []float32 // luma, 255 − luma for inverted symbols
-	mean []float32 // of the surroundings
-	dev  []float32 // mean distance of the surroundings from their mean: the contrast
-	soft []float32 // above zero is dark; about ±1 for sure modules
-	flip []float32 // soft, rows and columns exchanged
-	sums []float64
+	side  int
+	raw   []float32 // luma, 255 − luma for inverted symbols
+	mean  []float32 // of the surroundings
+	dev   []float32 // mean distance of the surroundings from their mean: the contrast
+	soft  []float32 // above zero is dark; about ±1 for sure modules
+	flip  []float32 // soft, rows and columns exchanged
+	sums  []float64
+	least float32 // contrast below which nothing is told
 	// For equalise: contrast-free light, decisions, and what they leave unexplained.
 	light, bits, rest []float32
 }
@@ -45,6 +46,12 @@ func (m *modules) sample(g *grid, v *view) {
 			row[x] = l
 		}
 	}
+	m.level()
+}
+
+// level works out the surroundings' mean and contrast of each module.
+func (m *modules) level() {
+	n := m.side
 	m.around(m.raw, m.mean, 5)
 	for i, l := range m.raw {
 		d := l - m.mean[i]
@@ -56,9 +63,9 @@ func (m *modules) sample(g *grid, v *view) {
 	for _, d := range m.dev {
 		all += d
 	}
-	least := 0.3 * all / float32(n*n)
+	m.least = 0.3 * all / float32(n*n)
 	for i, d := range m.dev {
-		m.dev[i] = max(d, least)
+		m.dev[i] = max(d, m.least)
 	}
 }
 

@@ -1,0 +1,156 @@
+package qr
+
+import "math"
+
+// Problem says why a picture gave no symbol, so that a visitor can be told what to do.
+type Problem uint8
+
+const (
+	// NoCode: nothing speaks for a symbol. Measure: 0.
+	NoCode Problem = iota
+	// None: a symbol was read. Measure: its modules' size in pixels.
+	None
+	// TooSmall: Measure is the size of a module in pixels; from two on reading is sure.
+	TooSmall
+	// TooLarge: the symbol is cut off by the picture's edge, or too near. Measure: the modules' size in pixels.
+	TooLarge
+	// Moving: blurred in one direction. Measure: contrast of single modules along it, 0…1 of that across.
+	Moving
+	// OutOfFocus: blurred all round. Measure: contrast of single modules, 0…1 of that of large areas.
+	OutOfFocus
+	// Glare: a reflection. Measure: share of the symbol's modules it hides, 0…1.
+	Glare
+	// TooDark and TooBright: Measure is the picture's, or the symbol's, mean luma.
+	TooDark
+	TooBright
+	// Tilted: Measure is the angle in degrees.
+	Tilted
+	// Unclear: a symbol is there and could not be read for none of these reasons. Measure: how well it was located, 0…1.
+	Unclear
+)
+
+var problems = [...]string{"no code", "none", "too small", "too large", "moving", "out of focus", "glare", "too dark", "too bright", "tilted", "unclear"}
+
+func (p Problem) String() string {
+	if int(p) < len(problems) {
+		return problems[p]
+	}
+	return "unknown"
+}
+
+// Finding is what the newest picture suffers from.
+type Finding struct {
+	Problem Problem
+	Measure float32
+}
+
+// Finding is about the picture that was decoded last.
+func (d *Decoder) Finding() Finding { return d.finding }
+
+// What is good enough, by what can still be read.
+const (
+	smallModule = 1.9  // pixels
+	steepTilt   = 48   // degrees
+	weakSingle  = 0.45 // contrast of single modules, of that of large areas
+	muchGlare   = 0.06 // share of modules
+	darkPicture = 22   // mean luma
+	lightScreen = 240
+)
+
+// judgePicture finds fault with a picture in which no symbol could be located.
+func (d *Decoder) judgePicture() Finding {
+	p := &d.planes[0]
+	sum := 0.0
+	for _, s := range d.marks[0].sum {
+		sum += float64(s)
+	}
+	mean := float32(sum / 64 / float64(len(d.marks[0].sum)))
+	for i := range d.finders {
+		f := &d.finders[i]
+		if f.score < 0.75 {
+			continue
+		}
+		margin := f.size * 1.2
+		if f.size*3 > float32(min(p.w, p.h)) || f.x < margin || f.y < margin || float32(p.w)-f.x < margin || float32(p.h)-f.y < margin {
+			return Finding{TooLarge, f.size / 7}
+		}
+	}
+	switch {
+	case mean < darkPicture:
+		return Finding{TooDark, mean}
+	case mean > lightScreen:
+		return Finding{TooBright, mean}
+	}
+	return Finding{NoCode, 0}
+}
+
+// judgeSymbol finds fault with a symbol that was located and sampled but not read.
+func (d *Decoder) judgeSymbol(g *grid, v *view) Finding {
+	p := &d.planes[0]
+	side := float32(g.side)
+	half := side / 2
+	ux, uy, vx, vy := g.step(half, half)
+	lu, lv := sqrt32(ux*ux+uy*uy), sqrt32(vx*vx+vy*vy)
+	area := ux*vy - uy*vx
+	module := sqrt32(max(area, -area))
+	for _, c := range [4][2]float32{{0, 0}, {side, 0}, {side, side}, {0, side}} {
+		x, y := g.at(c[0], c[1])
+		if m := module; x < -m || y < -m || x > float32(p.w)+m || y > float32(p.h)+m {
+			return Finding{TooLarge, module}
+		}
+	}
+	m := &d.modules
+	hidden, sum := 0, float32(0)
+	for i, l := range m.raw {
+		if l > 250 && m.dev[i] <= m.least {
+			hidden++
+		}
+		sum += l
+	}
+	if share := float32(hidden) / float32(len(m.raw)); share > muchGlare {
+		return Finding{Glare, share}
+	}
+	// A circle on the screen is an ellipse in the picture; its axes by the singular values.
+	a, b := lu*lu+lv*lv, 2*area
+	long, short := sqrt32(max(0, a+b))+sqrt32(max(0, a-b)), sqrt32(max(0, a+b))-sqrt32(max(0, a-b))
+	if tilt := math.Acos(float64(min(1, max(short, -short)/long))) * 180 / math.Pi; tilt > steepTilt {
+		return Finding{Tilted, float32(tilt)}
+	}
+	if module < smallModule {
+		return Finding{TooSmall, module}
+	}
+	// Timing patterns are single modules; a finder pattern's core and surround are large areas.
+	large := m.raw[3*m.side+3] - m.raw[7*m.side+7]
+	large = max(large, -large, 1)
+	across, down := m.single(false)/large, m.single(true)/large
+	weak, strong := min(across, down), max(across, down)
+	switch {
+	case weak < weakSingle && weak < 0.6*strong:
+		return Finding{Moving, weak / strong}
+	case strong < weakSingle:
+		return Finding{OutOfFocus, strong}
+	}
+	if mean := sum / float32(len(m.raw)); mean < darkPicture {
+		return Finding{TooDark, mean}
+	} else if mean > lightScreen {
+		return Finding{TooBright, mean}
+	}
+	return Finding{Unclear, max(0, g.score)}
+}
+
+// single is the mean contrast of the timing pattern's modules along a row or down a column.
+func (m *modules) single(down bool) float32 {
+	sum, n := float32(0), float32(0)
+	for i := 8; i < m.side-9; i++ {
+		a, b := 6*m.side+i, 6*m.side+i+1
+		if down {
+			a, b = i*m.side+6, (i+1)*m.side+6
+		}
+		d := m.raw[b] - m.raw[a]
+		if i&1 != 0 {
+			d = -d
+		}
+		sum, n = sum+d, n+1
+	}
+	return max(0, sum/n)
+}
