@@ -10,7 +10,7 @@ import (
 
 // gozxingDefaults is gozxing as its users have it: no hints, and the picture's own bytes as luma.
 func gozxingDefaults() decode {
-	return func(g *image.Gray, _ bool) (out []symbol) {
+	return func(g *image.Gray, _ place) (out []symbol) {
 		defer func() {
 			if recover() != nil { // it indexes pictures without checks in places
 				out = nil

@@ -14,6 +14,7 @@ package main
 import (
 	"flag"
 	"fmt"
+	"maps"
 	"os"
 	"path/filepath"
 	"runtime"
@@ -27,11 +28,11 @@ func main() {
 	flag.StringVar(&o.data, "data", "", "folder of folders of PNG pictures with NAME.txt or NAME.bin beside them")
 	flag.StringVar(&o.peers, "peers", "bin/peers", "folder that reader/qr/bench/peers/build has built into")
 	flag.BoolVar(&o.quick, "quick", false, "a sixth of the pictures")
-	only := flag.String("only", "", "readers to measure, separated by commas: ours, zxing-cpp, zxing-wasm, gozxing, zbar")
+	only := flag.String("only", "", "readers to measure, separated by commas: ours, ours-thorough, zxing-cpp, zxing-wasm, gozxing, zbar")
 	sets := flag.String("sets", "photographs,sweeps,mix,blanks,streams", "what to measure on")
 	flag.Uint64Var(&o.seed, "seed", 1, "of the rendered pictures")
 	flag.StringVar(&o.each, "each", "", "file to write a line to for each picture and reader")
-	role := flag.String("serve", "", "be a reader for the benchmark instead: "+strings.Join([]string{"ours", "gozxing"}, ", "))
+	role := flag.String("serve", "", "be a reader for the benchmark instead: "+strings.Join(slices.Sorted(maps.Keys(served)), ", "))
 	flag.Parse()
 	if *only != "" {
 		o.only = strings.Split(*only, ",")
@@ -63,7 +64,7 @@ func run(o options) error {
 	}
 	defer func() {
 		for _, r := range readers {
-			r.close()
+			r.stop()
 		}
 	}()
 	begin := time.Now()
@@ -80,6 +81,9 @@ func run(o options) error {
 	if err != nil {
 		return err
 	}
+	if err := res.warm(o.seed); err != nil {
+		return err
+	}
 	if err := res.measure(pictures); err != nil {
 		return err
 	}
@@ -94,6 +98,7 @@ func run(o options) error {
 	}
 	fmt.Printf(", %s\n", time.Since(begin).Round(time.Second))
 	res.print(os.Stdout)
+	res.figures(os.Stdout)
 	return nil
 }
 
@@ -108,12 +113,13 @@ func startAll(o options) (out []*process, err error) {
 		args       []string
 	}{
 		{"ours", self, []string{"-serve", "ours"}},
+		{"ours-thorough", self, []string{"-serve", "ours-thorough"}},
 		{"zxing-cpp", filepath.Join(o.peers, "zxing-cpp"), nil},
 		{"zxing-wasm", "node", []string{filepath.Join(o.peers, "zxing-wasm", "zxing.mjs")}},
 		{"gozxing", self, []string{"-serve", "gozxing"}},
 		{"zbar", filepath.Join(o.peers, "zbar"), nil},
 	} {
-		if o.only != nil && !slices.Contains(o.only, r.name) {
+		if o.only != nil && !slices.Contains(o.only, r.name) || o.only == nil && r.name == "ours-thorough" {
 			continue
 		}
 		file := r.path

@@ -37,7 +37,11 @@ func rendered(pictures []*picture) iter.Seq[*picture] {
 		go func() {
 			defer close(ready)
 			for _, p := range pictures {
-				p.gray = <-free
+				select {
+				case p.gray = <-free:
+				case <-stop:
+					return
+				}
 				p.draw(p.gray)
 				select {
 				case ready <- p:
@@ -61,6 +65,13 @@ func casePictures(set string, cases []*screens.Case, every int) (out []*picture)
 		if i%every == 0 {
 			out = append(out, &picture{set: set, group: c.Set, truth: truth{c.Text}, draw: c.Render, rendering: c})
 		}
+	}
+	return out
+}
+
+func blankPictures(seed uint64, every int) (out []*picture) {
+	for _, b := range screens.Blanks(seed, max(6, 30/every)) {
+		out = append(out, &picture{set: "no code", group: b.Kind, draw: b.Draw})
 	}
 	return out
 }

@@ -1,8 +1,8 @@
 package main
 
 import (
-	"bufio"
 	"encoding/binary"
+	"errors"
 	"fmt"
 	"image"
 	"io"
@@ -26,53 +26,87 @@ type answer struct {
 
 // process is a reader in a process of its own; peers/frame.h has the talk with it.
 type process struct {
-	name string
-	cmd  *exec.Cmd
-	in   io.WriteCloser
-	out  *bufio.Reader
+	name, path string
+	args       []string
+	cmd        *exec.Cmd
+	in         io.WriteCloser
+	out        *os.File
+	overtime   int // pictures that took longer than patience
 }
+
+// patience with one picture. Some readers try every three of the finder
+// patterns they see, which ends after days when they see thousands.
+const patience = 5 * time.Second
 
 func start(name, path string, args ...string) (*process, error) {
-	cmd := exec.Command(path, args...)
-	cmd.Stderr = os.Stderr
-	in, err := cmd.StdinPipe()
-	if err != nil {
-		return nil, err
-	}
-	out, err := cmd.StdoutPipe()
-	if err != nil {
-		return nil, err
-	}
-	if err := cmd.Start(); err != nil {
-		return nil, fmt.Errorf("start %s: %w", name, err)
-	}
-	return &process{name: name, cmd: cmd, in: in, out: bufio.NewReader(out)}, nil
+	p := &process{name: name, path: path, args: args}
+	return p, p.start()
 }
 
-// read shows g, whose rows must lie without gaps, to the reader. continues
-// says that it is the next frame of the same stream.
-func (p *process) read(g *image.Gray, continues bool) (answer, error) {
+func (p *process) start() error {
+	p.cmd = exec.Command(p.path, p.args...)
+	p.cmd.Stderr = os.Stderr
+	in, err := p.cmd.StdinPipe()
+	if err != nil {
+		return err
+	}
+	out, theirs, err := os.Pipe()
+	if err != nil {
+		return err
+	}
+	p.cmd.Stdout = theirs
+	err = p.cmd.Start()
+	theirs.Close()
+	if err != nil {
+		out.Close()
+		return fmt.Errorf("start %s: %w", p.name, err)
+	}
+	p.in, p.out = in, out
+	return nil
+}
+
+// place of a picture among those before it.
+type place uint32
+
+const (
+	alone place = iota
+	first       // of a stream
+	next
+)
+
+// read shows g, whose rows must lie without gaps, to the reader. One that
+// takes longer than [patience] has read nothing and is started anew.
+func (p *process) read(g *image.Gray, at place) (answer, error) {
 	head := make([]byte, 12)
 	binary.LittleEndian.PutUint32(head, uint32(g.Rect.Dx()))
 	binary.LittleEndian.PutUint32(head[4:], uint32(g.Rect.Dy()))
-	if continues {
-		head[8] = 1
-	}
+	binary.LittleEndian.PutUint32(head[8:], uint32(at))
 	for _, part := range [][]byte{head, g.Pix[:g.Rect.Dx()*g.Rect.Dy()]} {
 		if _, err := p.in.Write(part); err != nil {
 			return answer{}, fmt.Errorf("show %s a picture: %w", p.name, err)
 		}
 	}
+	if err := p.out.SetReadDeadline(time.Now().Add(patience)); err != nil {
+		return answer{}, err
+	}
 	a, err := readAnswer(p.out)
+	if errors.Is(err, os.ErrDeadlineExceeded) {
+		p.overtime++
+		p.stop()
+		return answer{cpu: patience}, p.start()
+	}
 	if err != nil {
 		return answer{}, fmt.Errorf("hear %s: %w", p.name, err)
 	}
 	return a, nil
 }
 
-func (p *process) close() {
+// stop ends the reader, whatever it is at.
+func (p *process) stop() {
 	p.in.Close()
-	p.cmd.Wait() // its exit status says nothing that the answers have not said
+	p.cmd.Process.Kill()
+	p.cmd.Wait() // it has been killed: its exit status says nothing
+	p.out.Close()
 }
 
 const maxBlob = 1 << 16 // no QR symbol holds as much

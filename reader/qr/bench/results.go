@@ -39,7 +39,9 @@ func (o options) pictures() (out []*picture, err error) {
 				return nil, err
 			}
 			out = append(out, casePictures("mix", c, every)...)
-		case "blanks", "streams":
+		case "blanks":
+			out = append(out, blankPictures(o.seed, every)...)
+		case "streams":
 		default:
 			return nil, fmt.Errorf("there is no set %q", set)
 		}
@@ -56,9 +58,18 @@ type results struct {
 	order   []key
 	tallies map[key]map[string]*tally
 	each    io.Writer // a line a picture and reader, or nil
+	// hits are the times on rendered pictures that both ours and the runnable
+	// peer, zxing-cpp 1.4, have read.
+	hits    [][2]time.Duration
+	streams map[string]map[string]*streamTally // by class and reader
+	classes []string
 }
 
-const boundName = "bound"
+const (
+	oursName  = "ours"
+	peerName  = "zxing-cpp"
+	boundName = "bound"
+)
 
 // note writes what became of one picture.
 func (r *results) note(p *picture, reader string, o outcome, a answer) {
@@ -73,7 +84,7 @@ func (r *results) note(p *picture, reader string, o outcome, a answer) {
 }
 
 func newResults(readers []*process) *results {
-	return &results{readers: readers, tallies: map[key]map[string]*tally{}}
+	return &results{readers: readers, tallies: map[key]map[string]*tally{}, streams: map[string]map[string]*streamTally{}}
 }
 
 func (r *results) tally(k key, reader string) *tally {
@@ -87,31 +98,65 @@ func (r *results) tally(k key, reader string) *tally {
 	return r.tallies[k][reader]
 }
 
+// warm shows ours what makes it take the memory that it will need, and the
+// others some phones.
+func (r *results) warm(seed uint64) error {
+	cases, err := screens.Mix(seed+1, 3)
+	if err != nil {
+		return err
+	}
+	pictures := casePictures("", cases, 1)
+	for _, b := range screens.Blanks(seed+1, 1) {
+		pictures = append(pictures, &picture{group: b.Kind, draw: b.Draw})
+	}
+	for p := range rendered(pictures) {
+		for _, reader := range r.readers {
+			if p.rendering == nil && reader.name != oursName {
+				continue
+			}
+			if _, err := reader.read(p.gray, alone); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}
+
 func (r *results) measure(pictures []*picture) error {
 	progress := newProgress(len(pictures))
+	defer progress.done()
 	for p := range rendered(pictures) {
 		progress.step(p.set)
+		var hit [2]time.Duration
 		for _, reader := range r.readers {
-			a, err := reader.read(p.gray, false)
+			a, err := reader.read(p.gray, alone)
 			if err != nil {
 				return err
 			}
 			o := p.truth.judge(a.symbols)
-			for _, k := range []key{{p.set, ""}, {p.set, p.group}} {
-				r.tally(k, reader.name).add(o, a)
+			r.add(p, reader.name, o, a)
+			for i, name := range [2]string{oursName, peerName} {
+				if o.read && reader.name == name && p.rendering != nil {
+					hit[i] = a.cpu
+				}
 			}
-			r.note(p, reader.name, o, a)
+		}
+		if hit[0] > 0 && hit[1] > 0 {
+			r.hits = append(r.hits, hit)
 		}
 		if p.rendering != nil {
-			o := outcome{read: bound(p.gray, p.rendering)}
-			for _, k := range []key{{p.set, ""}, {p.set, p.group}} {
-				r.tally(k, boundName).add(o, answer{})
-			}
-			r.note(p, boundName, o, answer{})
+			r.add(p, boundName, outcome{holds: true, read: bound(p.gray, p.rendering)}, answer{})
 		}
 	}
-	progress.done()
 	return nil
+}
+
+// add counts one picture for its set and for its group in it.
+func (r *results) add(p *picture, reader string, o outcome, a answer) {
+	for _, k := range []key{{p.set, ""}, {p.set, p.group}} {
+		r.tally(k, reader).add(o, a)
+	}
+	r.note(p, reader, o, a)
 }
 
 // progress tells on stderr how far a long run is.

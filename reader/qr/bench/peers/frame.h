@@ -1,10 +1,10 @@
 // The talk between the benchmark and a peer, over stdin and stdout; all numbers
 // are little-endian.
-//   to the peer:   u32 width, u32 height, u32 continues, width × height bytes of gray
+//   to the peer:   u32 width, u32 height, u32 place, width × height bytes of gray
 //   from the peer: u64 CPU time of the decode call in ns, u64 allocations (0: not counted),
 //                  u32 n, then n times: u32 length, text in UTF-8, u32 length, bytes as encoded
-// continues is 1 for the next frame of a stream and 0 for a picture that has
-// nothing to do with the one before it.
+// place is 0 for a picture that has nothing to do with the one before it, 1 for
+// the first frame of a stream and 2 for those that follow.
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>

@@ -20,6 +20,7 @@ func newReflection(c *Case, rng *rand.Rand) reflection {
 	r.sin, r.cos = math.Sincos(2 * math.Pi * rng.Float64())
 	r.short = math.Sqrt(c.Glare * n * n / math.Pi / aspect)
 	r.long = r.short * aspect
+	r.u, r.v = r.u+c.Slide[0], r.v+c.Slide[1]
 	return r
 }
 
@@ -51,6 +52,7 @@ func (p *phone) moire(area, cover []float32, box image.Rectangle, rng *rand.Rand
 	if p.c.Moire <= 0 {
 		return
 	}
+	phase += 1.7 * float64(p.c.Number)
 	sin, cos := math.Sincos(angle)
 	k := 2 * math.Pi / period
 	w := box.Dx()

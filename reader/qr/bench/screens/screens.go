@@ -24,22 +24,23 @@ const Width, Height = 1280, 720
 // Conditions say how the phone is held, lit and seen. Lengths in pixels,
 // angles in degrees, light in gray levels of 0…255.
 type Conditions struct {
-	X, Y     float64 // the code's centre
-	Pitch    float64 // a module's side at the centre, before tilt
-	Rotation float64 // in the picture, clockwise
-	Tilt     float64 // away from the camera …
-	Axis     float64 // … about this direction in the screen
-	Blur     float64 // lens, Gaussian σ
-	Motion   float64 // length of the path while the shutter is open …
-	Heading  float64 // … and its direction
-	Noise    float64 // sensor, Gaussian σ
-	Mid      float64 // mean of white and black before gradient and gamma …
-	Contrast float64 // … and their difference
-	Glare    float64 // share of the code's area under the lamp's reflection, 0…1
-	Gradient float64 // share of the light lost across the code's diagonal, 0…1
-	Gamma    float64 // exponent on 0…1: above 1 darker
-	Moire    float64 // amplitude of the beat between screen and sensor, 0…1
-	Version  int     // 10…12
+	X, Y     float64    // the code's centre
+	Pitch    float64    // a module's side at the centre, before tilt
+	Rotation float64    // in the picture, clockwise
+	Tilt     float64    // away from the camera …
+	Axis     float64    // … about this direction in the screen
+	Blur     float64    // lens, Gaussian σ
+	Motion   float64    // length of the path while the shutter is open …
+	Heading  float64    // … and its direction
+	Noise    float64    // sensor, Gaussian σ
+	Mid      float64    // mean of white and black before gradient and gamma …
+	Contrast float64    // … and their difference
+	Glare    float64    // share of the code's area under the lamp's reflection, 0…1
+	Slide    [2]float64 // of the reflection over the glass, modules
+	Gradient float64    // share of the light lost across the code's diagonal, 0…1
+	Gamma    float64    // exponent on 0…1: above 1 darker
+	Moire    float64    // amplitude of the beat between screen and sensor, 0…1
+	Version  int        // 10…12
 }
 
 // Case is one picture: what is seen, and how.

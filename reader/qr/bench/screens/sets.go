@@ -33,7 +33,7 @@ var sweeps = []sweep{
 	{"glare", linear(0.02, 0.30), func(c *Conditions, v float64) { c.Glare = v }},
 	{"gradient", linear(0.1, 0.95), func(c *Conditions, v float64) { c.Gradient = v }},
 	{"gamma", ratio(0.3, 4), func(c *Conditions, v float64) { c.Gamma = v }},
-	{"moire", linear(0.05, 0.6), func(c *Conditions, v float64) { c.Moire = v }},
+	{"moire", linear(0.05, 0.5), func(c *Conditions, v float64) { c.Moire = v }},
 }
 
 // Sweeps gives each degradation at 12 levels with 9 pictures each, everything
@@ -60,7 +60,7 @@ func Sweeps(seed uint64) ([]*Case, error) {
 // mild is an ordinary visitor.
 func mild(rng *rand.Rand) Conditions {
 	return Conditions{
-		Pitch: 4, Tilt: 8, Blur: 0.7, Noise: 4, Mid: 110, Contrast: 140, Gamma: 1, Gradient: 0.2,
+		Pitch: 4, Tilt: 8, Blur: 0.65, Noise: 4, Mid: 110, Contrast: 140, Gamma: 1, Gradient: 0.2,
 		Version: minVersion + rng.IntN(maxVersion-minVersion+1),
 	}
 }
@@ -77,11 +77,11 @@ func Mix(seed uint64, n int) ([]*Case, error) {
 			Motion:   math.Max(0, 2*rng.ExpFloat64()-0.5),
 			Noise:    1 + 9*rng.Float64(),
 			Glare:    []float64{0, 0, 0, 0.03, 0.06}[rng.IntN(5)],
-			Gradient: 0.6 * rng.Float64(),
+			Gradient: 0.5 * rng.Float64(),
 			Gamma:    ratio(0.5, 2)(rng.Float64()),
 			Mid:      90 + 60*rng.Float64(),
-			Contrast: 40 + 120*rng.Float64(),
-			Moire:    0.15 * rng.Float64(),
+			Contrast: 50 + 100*rng.Float64(),
+			Moire:    0.1 * rng.Float64(),
 			Version:  minVersion + rng.IntN(maxVersion-minVersion+1),
 		}}
 		if err := c.finish(rng); err != nil {
