@@ -19,14 +19,13 @@ const (
 
 // phone is a telephone's face in cells, and where it lies in the picture.
 type phone struct {
-	c          *Case
-	w, h       int
-	face       []uint8
-	left, top  float64 // of the face in modules from the code's centre
-	h2i, i2h   [9]float64
-	level      [256]float32 // what a cell radiates, gray levels
-	quad       [4][2]float64
-	reflection reflection
+	c         *Case
+	w, h      int
+	face      []uint8
+	left, top float64 // of the face in modules from the code's centre
+	h2i, i2h  [9]float64
+	level     [256]float32 // what a cell radiates, gray levels
+	quad      [4][2]float64
 }
 
 func newPhone(c *Case, rng *rand.Rand) *phone {
