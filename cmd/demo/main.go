@@ -54,10 +54,18 @@ type options struct {
 	seed                    uint64
 	screen, phone, registry string
 	sound, data, camera     string
+
+	// What a test on a busy machine wants otherwise.
+	now      func() time.Time
+	patience time.Duration // a visitor who has had no answer by then leaves
+	fps      int           // of the virtual camera, 0 for its own
 }
 
 func run(ctx context.Context, args []string, source string, stdout, stderr io.Writer) error {
-	o := options{camera: source}
+	return runWith(ctx, options{camera: source, now: time.Now, patience: 10 * time.Second}, args, stdout, stderr)
+}
+
+func runWith(ctx context.Context, o options, args []string, stdout, stderr io.Writer) error {
 	f := flag.NewFlagSet("demo", flag.ContinueOnError)
 	f.SetOutput(stderr)
 	f.IntVar(&o.visitors, "visitors", 0, "how many virtual visitors come; 0: until stopped")
@@ -100,7 +108,7 @@ func demo(ctx context.Context, o options, stdout io.Writer, log *slog.Logger) (e
 			o.phone = net.JoinHostPort("", port)
 		}
 	}
-	t, err := town.New(ctx, o.data, town.Addresses{Issuer: o.phone, Registry: o.registry}, []string{kioskID}, "restaurant", time.Now, log)
+	t, err := town.New(ctx, o.data, town.Addresses{Issuer: o.phone, Registry: o.registry}, []string{kioskID}, "restaurant", o.now, log)
 	if err != nil {
 		return fmt.Errorf("%w (flags: -phone, -registry)", err)
 	}
@@ -118,7 +126,7 @@ func demo(ctx context.Context, o options, stdout io.Writer, log *slog.Logger) (e
 	events := make(chan kiosk.Event, 64)
 	opt := device.Options{
 		// A laptop's clock is taken as it is: the phones are in the same process.
-		Clock: clock.New(func() bool { return true }, false), Log: log,
+		Clock: clock.New(func() bool { return true }, false), Now: o.now, Log: log,
 		Links: []display.Link{{Name: "휴대전화 화면 · phone page", URL: t.IssuerURL}, {Name: "방문 집계 · registry's counts", URL: t.RegistryURL}},
 		Observe: func(e kiosk.Event) {
 			select {
@@ -129,7 +137,7 @@ func demo(ctx context.Context, o options, stdout io.Writer, log *slog.Logger) (e
 	}
 	show := &show{town: t, events: events, options: o, out: stdout}
 	if o.camera == "" {
-		phone := virtual.New(virtual.Options{Seed: o.seed})
+		phone := virtual.New(virtual.Options{Seed: o.seed, FPS: o.fps})
 		defer phone.Close()
 		show.phone = phone
 		cfg.Camera.Source = "virtual phone"

@@ -6,6 +6,7 @@ import (
 	"net"
 	"strings"
 	"testing"
+	"time"
 )
 
 // free is an address nobody listens on at the moment.
@@ -19,11 +20,21 @@ func free(t *testing.T) string {
 	return l.Addr().String()
 }
 
+// slow is a clock at a quarter of its speed, and patience for a busy machine
+// under the race detector: a code's 15 seconds are a minute.
+func slow() options {
+	start := time.Now()
+	return options{
+		now:      func() time.Time { return start.Add(time.Since(start) / 4) },
+		patience: time.Minute, fps: 5,
+	}
+}
+
 // TestDemo boots the whole of it and lets the programme's five visitors come.
 func TestDemo(t *testing.T) {
 	var out, log bytes.Buffer
-	err := run(t.Context(), []string{"-visitors", "5", "-exit", "-sound", "off",
-		"-screen", free(t), "-phone", "127.0.0.1:0", "-registry", "127.0.0.1:0"}, "", &out, &log)
+	err := runWith(t.Context(), slow(), []string{"-visitors", "5", "-exit", "-sound", "off",
+		"-screen", free(t), "-phone", "127.0.0.1:0", "-registry", "127.0.0.1:0"}, &out, &log)
 	if err != nil {
 		t.Errorf("%v\n%s", err, log.String())
 	}

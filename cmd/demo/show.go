@@ -59,10 +59,8 @@ type show struct {
 	visits  []visit
 }
 
-const (
-	patience = 10 * time.Second // a visitor who has had no answer by then leaves
-	apart    = kiosk.Same + 500*time.Millisecond
-)
+// apart is how long after the first showing the second one comes.
+const apart = kiosk.Same + 500*time.Millisecond
 
 func (s *show) run(ctx context.Context) error {
 	if s.phone == nil {
@@ -72,12 +70,12 @@ func (s *show) run(ctx context.Context) error {
 	for n := 0; s.options.visitors == 0 || n < s.options.visitors; n++ {
 		p := programme[n%len(programme)]
 		if p.kind != replayed {
-			text, err := s.town.Pass(p.kind, time.Now())
+			text, err := s.town.Pass(p.kind, s.options.now())
 			if err != nil {
 				return err
 			}
 			last = text
-		} else if !wait(ctx, apart) {
+		} else if !s.pass(ctx, apart) {
 			return nil
 		}
 		v, err := s.visitor(ctx, p, last)
@@ -106,7 +104,7 @@ func (s *show) visitor(ctx context.Context, p part, text string) (visit, error) 
 		<-s.events
 	}
 	s.phone.Present(code)
-	deadline := time.NewTimer(patience)
+	deadline := time.NewTimer(s.options.patience)
 	defer deadline.Stop()
 	for answered := false; !answered; {
 		select {
@@ -187,7 +185,7 @@ func (s *show) terminal() bool {
 
 // settle waits until the registry has what was admitted.
 func (s *show) settle(ctx context.Context) error {
-	for deadline := time.Now().Add(patience); ; {
+	for deadline := time.Now().Add(s.options.patience); ; {
 		uploaded, err := s.town.Uploaded(ctx, kioskID)
 		if err != nil {
 			return err
@@ -256,6 +254,16 @@ func none(s string) string {
 		return "no answer"
 	}
 	return s
+}
+
+// pass lets time pass on the demo's clock; false when ctx ended first.
+func (s *show) pass(ctx context.Context, d time.Duration) bool {
+	for end := s.options.now().Add(d); s.options.now().Before(end); {
+		if !wait(ctx, 50*time.Millisecond) {
+			return false
+		}
+	}
+	return true
 }
 
 // wait is false when ctx ended first.

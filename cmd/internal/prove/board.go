@@ -16,8 +16,9 @@ import (
 	"github.com/munjigi/munjigi/pass/symbol"
 )
 
-// side is the width and height of the board's pictures, in pixels.
-const side = 480
+// side is the width and height of the board's pictures, module that of one of a
+// code's, in pixels: small, so that a busy machine reads many of them.
+const side, module = 320, 4
 
 // Picture is a code held flat and still before the camera, or for an empty
 // text the empty room.
@@ -33,11 +34,10 @@ func Picture(text string) (*image.Gray, error) {
 	if err != nil {
 		return nil, err
 	}
-	scale := side / (code.Size + 2*symbol.Quiet)
-	edge := (side - scale*code.Size) / 2
-	for y := range code.Size * scale {
-		for x := range code.Size * scale {
-			if code.Black(x/scale, y/scale) {
+	edge := (side - module*code.Size) / 2
+	for y := range code.Size * module {
+		for x := range code.Size * module {
+			if code.Black(x/module, y/module) {
 				g.Pix[(edge+y)*side+edge+x] = 20
 			}
 		}
