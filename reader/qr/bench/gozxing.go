@@ -9,24 +9,24 @@ import (
 )
 
 // gozxingDefaults is gozxing as its users have it: no hints, and the picture's own bytes as luma.
-func gozxingDefaults() decode {
-	return func(g *image.Gray, _ place) (out []symbol) {
-		defer func() {
-			if recover() != nil { // it indexes pictures without checks in places
-				out = nil
-			}
-		}()
-		src := &luma{gozxing.LuminanceSourceBase{Width: g.Rect.Dx(), Height: g.Rect.Dy()}, g.Pix}
-		bitmap, err := gozxing.NewBinaryBitmap(gozxing.NewHybridBinarizer(src))
-		if err != nil {
-			return nil
-		}
-		result, err := qrcode.NewQRCodeReader().Decode(bitmap, nil)
-		if err != nil {
-			return nil
-		}
-		return []symbol{{result.GetText(), []byte(result.GetText())}}
+type gozxingDefaults struct{ result *gozxing.Result }
+
+func (z *gozxingDefaults) read(g *image.Gray, _ place) {
+	z.result = nil
+	defer func() { _ = recover() }() // it indexes pictures without checks in places
+	src := &luma{gozxing.LuminanceSourceBase{Width: g.Rect.Dx(), Height: g.Rect.Dy()}, g.Pix}
+	bitmap, err := gozxing.NewBinaryBitmap(gozxing.NewHybridBinarizer(src))
+	if err != nil {
+		return
 	}
+	z.result, _ = qrcode.NewQRCodeReader().Decode(bitmap, nil) // an error says that there is no code
+}
+
+func (z *gozxingDefaults) symbols() []symbol {
+	if z.result == nil {
+		return nil
+	}
+	return []symbol{{z.result.GetText(), []byte(z.result.GetText())}}
 }
 
 // luma lends a picture's bytes to gozxing.

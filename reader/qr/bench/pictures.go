@@ -19,6 +19,7 @@ import (
 // picture is one thing to read. draw fills it in when its turn comes.
 type picture struct {
 	set, group string
+	name       string // of a photograph
 	truth      truth
 	draw       func(*image.Gray)
 	gray       *image.Gray
@@ -110,7 +111,7 @@ func photographs(dir string, every int) (out []*picture, err error) {
 				return nil, err
 			}
 			for turn := range 4 {
-				out = append(out, &picture{set: set, group: f.Name(), truth: truth, draw: func(g *image.Gray) { quarter(g, upright, turn) }})
+				out = append(out, &picture{set: set, group: f.Name(), name: filepath.Join(f.Name(), filepath.Base(file)), truth: truth, draw: func(g *image.Gray) { quarter(g, upright, turn) }})
 			}
 		}
 	}

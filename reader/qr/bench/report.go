@@ -24,6 +24,9 @@ func (r *results) print(w io.Writer) {
 			fmt.Fprintf(w, "\n%s was stopped on %d pictures after %s each.\n", reader.name, reader.overtime, patience)
 		}
 	}
+	for _, name := range r.disputed {
+		fmt.Fprintf(w, "\n%s: readers of different make agree on another text than the file beside it; it counts as unread, not as misread.\n", name)
+	}
 	r.streamTable(w, "streams read within 0.5 s of being in view, %", func(t *streamTally) string { return fmt.Sprintf("%.1f", t.share()) })
 	r.streamTable(w, "streams unread", func(t *streamTally) string { return fmt.Sprint(t.unread) })
 	r.streamTable(w, "s from in view to read, median (p95)", func(t *streamTally) string {

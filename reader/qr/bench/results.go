@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"slices"
 	"time"
 
 	"github.com/munjigi/munjigi/reader/qr/bench/screens"
@@ -63,6 +64,8 @@ type results struct {
 	hits    [][2]time.Duration
 	streams map[string]map[string]*streamTally // by class and reader
 	classes []string
+	// disputed are photographs beside which a file says what no reader reads.
+	disputed []string
 }
 
 const (
@@ -76,7 +79,11 @@ func (r *results) note(p *picture, reader string, o outcome, a answer) {
 	if r.each == nil {
 		return
 	}
-	fmt.Fprintf(r.each, "%s\t%s\t%s\t%v\t%v\t%.2f\t%d", p.set, p.group, reader, o.read, o.wrong, ms(a.cpu), a.allocs)
+	group := p.group
+	if p.name != "" {
+		group = p.name
+	}
+	fmt.Fprintf(r.each, "%s\t%s\t%s\t%v\t%v\t%.2f\t%d", p.set, group, reader, o.read, o.wrong, ms(a.cpu), a.allocs)
 	if c := p.rendering; c != nil {
 		fmt.Fprintf(r.each, "\t%d\t%.4g\t%+v", c.Seed, c.Level, c.Conditions)
 	}
@@ -127,18 +134,24 @@ func (r *results) measure(pictures []*picture) error {
 	defer progress.done()
 	for p := range rendered(pictures) {
 		progress.step(p.set)
-		var hit [2]time.Duration
+		answers, outcomes := map[string]answer{}, map[string]outcome{}
 		for _, reader := range r.readers {
 			a, err := reader.read(p.gray, alone)
 			if err != nil {
 				return err
 			}
-			o := p.truth.judge(a.symbols)
-			r.add(p, reader.name, o, a)
-			for i, name := range [2]string{oursName, peerName} {
-				if o.read && reader.name == name && p.rendering != nil {
-					hit[i] = a.cpu
-				}
+			answers[reader.name], outcomes[reader.name] = a, p.truth.judge(a.symbols)
+		}
+		if p.name != "" && p.truth != nil && disputes(outcomes, answers) && !slices.Contains(r.disputed, p.name) {
+			r.disputed = append(r.disputed, p.name)
+		}
+		for _, reader := range r.readers {
+			r.add(p, reader.name, outcomes[reader.name], answers[reader.name])
+		}
+		var hit [2]time.Duration
+		for i, name := range [2]string{oursName, peerName} {
+			if outcomes[name].read && p.rendering != nil {
+				hit[i] = answers[name].cpu
 			}
 		}
 		if hit[0] > 0 && hit[1] > 0 {

@@ -13,42 +13,66 @@ import (
 	"golang.org/x/sys/unix"
 
 	"github.com/munjigi/munjigi/reader/qr"
+	"github.com/munjigi/munjigi/reader/qr/bench/screens"
 )
 
-// decode reads a picture.
-type decode func(g *image.Gray, at place) []symbol
+// reading is a reader written in Go.
+type reading interface {
+	// read looks at a picture: the part that is measured.
+	read(g *image.Gray, at place)
+	// symbols is what it has read in the last one.
+	symbols() []symbol
+}
 
 // served are the readers written in Go: this program starts itself anew for
 // each, so that all readers are measured in the same way.
-var served = map[string]func() decode{
-	"ours":          func() decode { return ours(qr.Options{}) },
-	"ours-thorough": func() decode { return ours(qr.Options{Thorough: true}) },
-	"gozxing":       gozxingDefaults,
+var served = map[string]func() reading{
+	"ours":          func() reading { return newOurs(qr.Options{}) },
+	"ours-thorough": func() reading { return newOurs(qr.Options{Thorough: true}) },
+	"gozxing":       func() reading { return new(gozxingDefaults) },
 }
 
-// ours keeps one Decoder over all pictures, as a kiosk does, and takes a new
-// one where a stream begins. Its budget runs by CPU time, so that a busy
-// machine reads as much as an idle one.
-func ours(o qr.Options) decode {
-	o.Now = func() time.Time { return time.Unix(0, int64(cpuTime())) }
-	d := qr.New(o)
-	return func(g *image.Gray, at place) []symbol {
-		if at == first {
-			d = qr.New(o)
-		}
-		found, err := d.Decode(g)
-		if err != nil {
-			return nil
-		}
-		if len(found) == 0 {
-			return nil
-		}
-		out := make([]symbol, len(found))
-		for i, s := range found {
-			out[i] = symbol{s.Text, s.Bytes}
-		}
-		return out
+// ours keeps one Decoder for all pictures that stand alone, and takes a new
+// one, told that it is a stream, where a stream begins. Its clock goes by CPU
+// time and by the stream's frames: a busy machine reads as much as an idle one.
+type ours struct {
+	options qr.Options
+	still   *qr.Decoder
+	stream  *qr.Decoder
+	found   []qr.Symbol
+	frames  time.Duration // how many pictures so far
+	begin   time.Duration // CPU time when this one began
+}
+
+func newOurs(options qr.Options) *ours {
+	o := &ours{options: options}
+	o.options.Now = func() time.Time {
+		return time.Unix(0, int64(o.frames*time.Second/screens.FPS+cpuTime()-o.begin))
 	}
+	o.still = qr.New(o.options)
+	return o
+}
+
+func (o *ours) read(g *image.Gray, at place) {
+	o.frames++
+	o.begin = cpuTime()
+	d := o.still
+	if at == first {
+		options := o.options
+		options.Stream = true
+		o.stream = qr.New(options)
+	}
+	if at != alone {
+		d = o.stream
+	}
+	o.found, _ = d.Decode(g) // an error is a picture that was not read
+}
+
+func (o *ours) symbols() (out []symbol) {
+	for _, s := range o.found {
+		out = append(out, symbol{s.Text, s.Bytes})
+	}
+	return out
 }
 
 // serve answers frames until the input ends.
@@ -57,7 +81,7 @@ func serve(name string, in io.Reader, out io.Writer) error {
 	if !ok {
 		return fmt.Errorf("no reader %q is built in", name)
 	}
-	read, r := newReader(), bufio.NewReader(in)
+	reader, r := newReader(), bufio.NewReader(in)
 	g := new(image.Gray)
 	var before, after runtime.MemStats
 	for {
@@ -78,10 +102,11 @@ func serve(name string, in io.Reader, out io.Writer) error {
 		var a answer
 		runtime.ReadMemStats(&before)
 		begin := cpuTime()
-		a.symbols = read(g, place(head[2]))
+		reader.read(g, place(head[2]))
 		a.cpu = cpuTime() - begin
 		runtime.ReadMemStats(&after)
 		a.allocs = after.Mallocs - before.Mallocs
+		a.symbols = reader.symbols()
 		if err := writeAnswer(out, a); err != nil {
 			return err
 		}

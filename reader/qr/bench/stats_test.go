@@ -37,6 +37,32 @@ func TestJudge(t *testing.T) {
 	}
 }
 
+func TestDisputes(t *testing.T) {
+	says := func(text string) answer { return answer{symbols: []symbol{{text, []byte(text)}}} }
+	wrong, read := outcome{holds: true, wrong: true}, outcome{holds: true, read: true}
+	for _, tt := range []struct {
+		name    string
+		answers map[string]answer
+		before  map[string]outcome
+		want    map[string]outcome
+	}{
+		{"one alone", map[string]answer{"ours": says("B"), "zbar": says("A")},
+			map[string]outcome{"ours": wrong, "zbar": read}, map[string]outcome{"ours": wrong, "zbar": read}},
+		{"two of one make", map[string]answer{"zxing-cpp": says("B"), "zxing-wasm": says("B")},
+			map[string]outcome{"zxing-cpp": wrong, "zxing-wasm": wrong}, map[string]outcome{"zxing-cpp": wrong, "zxing-wasm": wrong}},
+		{"two of different make", map[string]answer{"ours": says("B"), "zbar": says("B"), "gozxing": says("C")},
+			map[string]outcome{"ours": wrong, "zbar": wrong, "gozxing": wrong},
+			map[string]outcome{"ours": {holds: true}, "zbar": {holds: true}, "gozxing": wrong}},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			found := disputes(tt.before, tt.answers)
+			if diff := cmp.Diff(tt.want, tt.before, cmp.AllowUnexported(outcome{})); diff != "" || found != (tt.name == "two of different make") {
+				t.Errorf("found %v\n%s", found, diff)
+			}
+		})
+	}
+}
+
 func TestTally(t *testing.T) {
 	var a tally
 	a.add(outcome{holds: true, read: true}, answer{cpu: 4 * time.Millisecond})
