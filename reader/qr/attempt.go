@@ -14,6 +14,9 @@ func (d *Decoder) attempt() (done bool) {
 	d.triples = rank(d.finders, d.triples[:0:maxTriples])
 	d.tried = d.tried[:0]
 	for _, t := range d.triples {
+		if len(d.tried) >= 2*maxAttempts || d.over() {
+			break
+		}
 		if g, ok := d.locate(t); ok {
 			i := len(d.tried)
 			d.tried = append(d.tried, g)
@@ -32,7 +35,7 @@ func (d *Decoder) attempt() (done bool) {
 		if d.symbol(g) && len(d.symbols) >= d.opts.Max {
 			return true
 		}
-		if d.late() {
+		if d.over() {
 			return false
 		}
 	}
@@ -78,10 +81,7 @@ func (d *Decoder) symbol(g *grid) bool {
 	if d.sampled(g, l, &v) {
 		return true
 	}
-	if d.late() {
-		return false
-	}
-	if d.bend(g) {
+	if !d.late() && d.bend(g) {
 		g.warp = &d.warp
 		if d.sampled(g, l, &v) {
 			return true

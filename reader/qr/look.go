@@ -44,8 +44,8 @@ type search struct {
 var (
 	always = [...]search{{1, 1, true, 1, false}, {0, 1, true, 2, false}, {2, 1, true, 1, false}, {3, 1, true, 1, false}}
 	noisy  = [...]search{{1, 1, true, 1, true}, {0, 1, true, 2, true}, {2, 1, true, 1, false}, {3, 1, true, 1, false}}
-	small  = [...]search{{0, 1, true, 1, false}, {0, 0, false, 1, false}, {1, 1, true, 1, false}, {2, 1, true, 1, false}}
-	others = [...]search{{0, 1, true, 1, true}, {1, 1, true, 1, true}, {0, 0, false, 1, false}, {1, 0, false, 1, false}, {2, 0, false, 1, false}, {1, 2, false, 1, false}}
+	small  = [...]search{{0, 1, true, 1, false}, {0, 0, true, 1, false}, {1, 1, true, 1, false}, {2, 1, true, 1, false}}
+	others = [...]search{{0, 1, true, 1, true}, {1, 1, true, 1, true}, {0, 0, true, 1, false}, {1, 0, true, 1, false}, {2, 0, true, 1, false}, {1, 2, true, 1, false}}
 )
 
 const (
@@ -56,7 +56,7 @@ const (
 // look reads p's symbols into d.symbols.
 func (d *Decoder) look(p plane) {
 	d.began = d.opts.Now()
-	d.until = d.began.Add(d.opts.Budget)
+	d.until = d.began.Add(d.opts.Budget * 7 / 8) // a step may take the last eighth
 	d.symbols, d.finders = d.symbols[:0], d.finders[:0]
 	d.fused, d.attempts = false, 0
 	d.best.score = -1
@@ -97,12 +97,12 @@ func (d *Decoder) search() {
 		list = &noisy
 	}
 	for i := range list {
-		if d.try(&list[i]) {
+		if d.try(&list[i]) || d.over() {
 			return
 		}
 	}
 	d.patient = false
-	if !d.marks[0].busy() || d.complete() {
+	if !d.marks[0].busy() || d.late() || d.complete() {
 		return
 	}
 	d.turn++
@@ -127,9 +127,12 @@ func (d *Decoder) promising() bool {
 	return false
 }
 
-// late: the budget is spent. What is done for every picture is bounded by counts and not by time, so
-// that a slow moment of the machine makes no picture unreadable.
-func (d *Decoder) late() bool { return (!d.patient || d.attempts >= 3) && d.opts.Now().After(d.until) }
+// late: the budget is spent.
+func (d *Decoder) late() bool { return d.opts.Now().After(d.until) }
+
+// over is late for what is done for every picture: the first searches and the first two symbols located are
+// bounded by counts and not by time, so that a slow moment of the machine makes no picture unreadable.
+func (d *Decoder) over() bool { return !(d.patient && d.attempts < 2) && d.late() }
 
 // try searches in one way and attempts what it finds. It says whether enough symbols have been read.
 func (d *Decoder) try(s *search) (done bool) {
@@ -152,7 +155,7 @@ func (d *Decoder) smoothed(n int) *plane {
 }
 
 // maxInspected bounds how many hits of one search are looked at from all sides, a hundredth of a millisecond each.
-const maxInspected = 160
+const maxInspected = 140
 
 // find adds one search's finder patterns to d.finders and says whether there are new ones.
 func (d *Decoder) find(p *plane, s *search) (fresh bool) {
@@ -184,7 +187,7 @@ func (d *Decoder) find(p *plane, s *search) (fresh bool) {
 			if f, ok := inspect(p, s.level, h); ok {
 				fresh = d.addFinder(f) || fresh
 			}
-			if looked++; looked >= maxInspected || looked%32 == 0 && d.late() {
+			if looked++; looked >= maxInspected || looked%32 == 0 && d.over() {
 				return fresh
 			}
 		}
