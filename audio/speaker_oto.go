@@ -68,7 +68,8 @@ func newPlayer() (player *oto.Player, err error) {
 		}
 	}()
 	C.hush_alsa() // ALSA would print six lines at each try
-	ctx, err := oto.NewContext(int(speakerRate), 2, 2, 4*speakerRate.N(Buffer))
+	// oto takes the size for that of a period and lets ALSA keep two of them.
+	ctx, err := oto.NewContext(int(speakerRate), 2, 2, 4*speakerRate.N(Buffer)/2)
 	if err != nil {
 		return nil, err
 	}
