@@ -77,7 +77,7 @@ func (r *results) streamTable(w io.Writer, title string, cell func(*streamTally)
 		return
 	}
 	var names []string
-	for _, n := range r.names() {
+	for _, n := range append(r.names(), boundName) {
 		if _, ok := r.streams[""][n]; ok {
 			names = append(names, n)
 		}

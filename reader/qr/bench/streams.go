@@ -45,7 +45,7 @@ func (r *results) measureStream(s *screens.Stream) error {
 			runs = append(runs, &run{reader: reader, frame: -1})
 		}
 	}
-	left := len(runs)
+	left, bounded := len(runs), -1
 	n := 0
 	for p := range rendered(casePictures("streams", s.Frames, 1)) {
 		at := next
@@ -72,9 +72,15 @@ func (r *results) measureStream(s *screens.Stream) error {
 				r.frameTimes(run.reader.name, o, a)
 			}
 		}
-		if n++; left == 0 {
+		if bounded < 0 && bound(p.gray, p.rendering) {
+			bounded = n
+		}
+		if n++; left == 0 && bounded >= 0 {
 			break
 		}
+	}
+	for _, class := range []string{"", s.Class} {
+		r.streamTally(class, boundName).add(bounded, s.InView, 0)
 	}
 	for _, run := range runs {
 		for _, class := range []string{"", s.Class} {

@@ -70,26 +70,31 @@ func Mix(seed uint64, n int) ([]*Case, error) {
 	out := make([]*Case, n)
 	for i := range out {
 		rng := rand.New(rand.NewPCG(seed, 0x6d6978<<32|uint64(i)))
-		c := &Case{Set: "mix", Conditions: Conditions{
-			Pitch:    ratio(2, 6)(rng.Float64()),
-			Tilt:     math.Min(45, math.Abs(rng.NormFloat64()*18)),
-			Blur:     0.4 + 1.2*rng.Float64(),
-			Motion:   math.Max(0, 2*rng.ExpFloat64()-0.5),
-			Noise:    1 + 9*rng.Float64(),
-			Glare:    []float64{0, 0, 0, 0.03, 0.06}[rng.IntN(5)],
-			Gradient: 0.5 * rng.Float64(),
-			Gamma:    ratio(0.5, 2)(rng.Float64()),
-			Mid:      90 + 60*rng.Float64(),
-			Contrast: 50 + 100*rng.Float64(),
-			Moire:    0.1 * rng.Float64(),
-			Version:  minVersion + rng.IntN(maxVersion-minVersion+1),
-		}}
+		c := &Case{Set: "mix", Conditions: mixed(rng)}
 		if err := c.finish(rng); err != nil {
 			return nil, err
 		}
 		out[i] = c
 	}
 	return out, nil
+}
+
+// mixed draws every degradation.
+func mixed(rng *rand.Rand) Conditions {
+	return Conditions{
+		Pitch:    ratio(2, 6)(rng.Float64()),
+		Tilt:     math.Min(45, math.Abs(rng.NormFloat64()*18)),
+		Blur:     0.4 + 1.2*rng.Float64(),
+		Motion:   math.Max(0, 2*rng.ExpFloat64()-0.5),
+		Noise:    1 + 9*rng.Float64(),
+		Glare:    []float64{0, 0, 0, 0.03, 0.06}[rng.IntN(5)],
+		Gradient: 0.5 * rng.Float64(),
+		Gamma:    ratio(0.5, 2)(rng.Float64()),
+		Mid:      90 + 60*rng.Float64(),
+		Contrast: 50 + 100*rng.Float64(),
+		Moire:    0.1 * rng.Float64(),
+		Version:  minVersion + rng.IntN(maxVersion-minVersion+1),
+	}
 }
 
 // finish draws what no set prescribes: the text, how the phone is turned, and

@@ -28,18 +28,20 @@ type class struct {
 	shake                                     float64 // how much more than an ordinary hand wanders
 	focus                                     float64 // σ that the lens is off by at first, pixels
 	pass                                      bool    // carried past, never at rest
+	mixed                                     bool    // everything but motion as Mix draws it
 }
 
 var classes = []class{
 	{name: "near", pitch: between{4, 6}, tilt: between{0, 15}, blur: between{0.6, 0.9}, noise: between{2, 4}, contrast: between{100, 160}, exposure: between{0.005, 0.010}},
 	{name: "usual", pitch: between{3, 4.5}, tilt: between{0, 20}, blur: between{0.7, 1.1}, noise: between{3, 6}, contrast: between{80, 150}, exposure: between{0.008, 0.016}},
-	{name: "far", pitch: between{2, 2.8}, tilt: between{0, 15}, blur: between{0.5, 0.8}, noise: between{3, 6}, contrast: between{80, 150}, exposure: between{0.005, 0.010}},
-	{name: "dim", pitch: between{3, 4.5}, tilt: between{0, 20}, blur: between{0.7, 1.1}, noise: between{6, 12}, contrast: between{35, 70}, exposure: between{0.016, 0.030}},
-	{name: "shaky", pitch: between{3, 4.5}, tilt: between{0, 20}, blur: between{0.7, 1.1}, noise: between{3, 6}, contrast: between{80, 150}, exposure: between{0.012, 0.024}, shake: 3},
-	{name: "tilted", pitch: between{3.3, 4.8}, tilt: between{28, 42}, blur: between{0.7, 1.0}, noise: between{3, 6}, contrast: between{80, 150}, exposure: between{0.008, 0.016}},
-	{name: "glare", pitch: between{3, 4.5}, tilt: between{0, 20}, blur: between{0.7, 1.1}, noise: between{3, 6}, contrast: between{80, 150}, exposure: between{0.008, 0.016}, glare: between{0.06, 0.14}},
-	{name: "unsharp", pitch: between{3.3, 4.5}, tilt: between{0, 15}, blur: between{1.3, 1.9}, noise: between{2, 5}, contrast: between{90, 150}, exposure: between{0.005, 0.012}, focus: 1.5},
-	{name: "passing", pitch: between{3, 4.5}, tilt: between{0, 20}, blur: between{0.6, 0.9}, noise: between{3, 6}, contrast: between{90, 150}, exposure: between{0.004, 0.010}, pass: true},
+	{name: "far", pitch: between{1.7, 2.5}, tilt: between{0, 15}, blur: between{0.5, 0.8}, noise: between{3, 8}, contrast: between{80, 150}, exposure: between{0.005, 0.010}},
+	{name: "dim", pitch: between{3, 4.5}, tilt: between{0, 20}, blur: between{0.7, 1.1}, noise: between{8, 16}, contrast: between{30, 60}, exposure: between{0.016, 0.030}},
+	{name: "shaky", pitch: between{3, 4.5}, tilt: between{0, 20}, blur: between{0.7, 1.1}, noise: between{3, 6}, contrast: between{80, 150}, exposure: between{0.012, 0.024}, shake: 5},
+	{name: "tilted", pitch: between{2.8, 4.5}, tilt: between{30, 45}, blur: between{0.7, 1.0}, noise: between{3, 6}, contrast: between{80, 150}, exposure: between{0.008, 0.016}},
+	{name: "glare", pitch: between{3, 4.5}, tilt: between{0, 20}, blur: between{0.7, 1.1}, noise: between{3, 6}, contrast: between{80, 150}, exposure: between{0.008, 0.016}, glare: between{0.06, 0.18}},
+	{name: "unsharp", pitch: between{3.3, 4.5}, tilt: between{0, 15}, blur: between{1.5, 2.3}, noise: between{2, 5}, contrast: between{90, 150}, exposure: between{0.005, 0.012}, focus: 1.5},
+	{name: "mix", exposure: between{0.004, 0.020}, shake: 1.5, mixed: true},
+	{name: "passing", pitch: between{3, 4.5}, tilt: between{0, 20}, blur: between{0.6, 0.9}, noise: between{3, 6}, contrast: between{90, 150}, exposure: between{0.006, 0.014}, pass: true},
 }
 
 // Streams gives n streams of each class.
@@ -65,6 +67,9 @@ func (k *class) stream(rng *rand.Rand) (*Stream, error) {
 		Gradient: 0.3 * rng.Float64(), Gamma: ratio(0.7, 1.4)(rng.Float64()), Moire: 0.05 * rng.Float64(),
 		Version: minVersion + rng.IntN(maxVersion-minVersion+1),
 	}}
+	if k.mixed {
+		still.Conditions = mixed(rng)
+	}
 	if err := still.finish(rng); err != nil {
 		return nil, err
 	}
