@@ -80,6 +80,8 @@ func (f *face) tick(now time.Time) {
 	case now.Before(f.until):
 	case now.Sub(f.frame) > blind:
 		f.state = display.State{Scene: display.OutOfOrder, Status: status}
+	case f.state.Staff != nil: // the camera stopped just now: nobody's record stays
+		f.state = display.State{Scene: display.Wait, Status: status}
 	case !f.seen:
 		f.state = display.State{Scene: display.Wait, Status: status}
 	default:

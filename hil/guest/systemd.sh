@@ -49,8 +49,8 @@ END
 
 checked() {
   exec >/dev/console 2>&1
-  pins=$HIL_PINS key=$HIL_KEY status=1
-  (check) && status=0
+  pins=$HIL_PINS key=$HIL_KEY status=0
+  (check) || status=$?
   journalctl --no-pager -o short-precise >"$results/journal.log" || true
   sync
   echo "HIL-EXIT $status"
@@ -58,7 +58,7 @@ checked() {
 }
 
 say() { printf '%-58s %s\n' "$1" "$2"; }
-fail() { say "$1" "FAILED: ${2:-}"; exit 1; }
+fail() { say "$1" "FAILED: ${2:-}"; exit "${3:-1}"; }
 show() { systemctl show -P "$1" $unit; }
 
 # until_ok SECONDS COMMAND…
@@ -78,7 +78,7 @@ visitors() {
   local log=$results/kiosk-$(show MainPID).log
   journalctl -q -o cat -f -n all _PID="$(show MainPID)" >"$log" &
   local follow=$! rc=0
-  rig -plan "$1" -log "$log" -gpio "$pins" -screen "/dev/fb0:$(tr , x </sys/class/graphics/fb0/virtual_size)" || rc=1
+  rig -plan "$1" -log "$log" -gpio "$pins" -screen "/dev/fb0:$(tr , x </sys/class/graphics/fb0/virtual_size)" || rc=$?
   kill $follow
   return $rc
 }
@@ -96,7 +96,7 @@ check() {
   say "core dumps, capabilities, new privileges" "$(awk '/core/{print $5}' "/proc/$pid/limits"), $(awk '/CapEff/{print $2}' "/proc/$pid/status"), $(awk '/NoNewPrivs/{print $2==1?"no":"yes"}' "/proc/$pid/status")"
   say "devices the control group lets through" "$(tr '\n' ';' <"/sys/fs/cgroup/devices$(show ControlGroup)/devices.list" | head -c 400)"
   say "state folder" "$(stat -c '%U %a' $data), kiosk.toml $(stat -c '%U:%G %a' /etc/munjigi/kiosk.toml)"
-  visitors good,forged || fail "visitors under the unit"
+  visitors good,forged || fail "visitors under the unit" "" $?
   say "a good and a forged code under the unit" ok
 
   local fed
@@ -109,7 +109,7 @@ check() {
   kill -STOP "$pid"
   until_ok 40 restarted || fail "watchdog restarts a stopped process" "$(show ActiveState) $(show Result)"
   say "SIGSTOP: watchdog restarted it after" "$((SECONDS - stopped)) s, pid $pid → $(show MainPID)"
-  visitors good || fail "a visitor after the restart"
+  visitors good || fail "a visitor after the restart" "" $?
   say "a good code after the restart" ok
 
   pid=$(show MainPID)

@@ -6,6 +6,7 @@ import (
 	"context"
 	"crypto/ed25519"
 	"database/sql"
+	"errors"
 	"fmt"
 	"math"
 	"os"
@@ -107,10 +108,22 @@ func (r *rig) receive(ctx context.Context, key ed25519.PrivateKey, known prompts
 	}
 	t.Flush()
 	if len(faults) > 0 {
-		return fmt.Errorf("not as expected:\n  %s", strings.Join(faults, "\n  "))
+		err := fmt.Errorf("not as expected:\n  %s", strings.Join(faults, "\n  "))
+		for _, w := range rows {
+			if w.stall > starved {
+				return fmt.Errorf("%w; %w", err, errStarved)
+			}
+		}
+		return err
 	}
 	return ctx.Err()
 }
+
+// starved is how long a guest may be without time before what it did says
+// nothing about the kiosk: as long as its sound device and recorder hold out.
+const starved = 2 * audio.Buffer
+
+var errStarved = errors.New("but the machine gave the guest no time for longer than its sound device holds out")
 
 // visitor shows a code and waits until the kiosk has done with it.
 func (r *rig) visitor(ctx context.Context, w *row, pictures [][]byte, shot string) error {

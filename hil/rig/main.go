@@ -77,6 +77,9 @@ func main() {
 	defer stop()
 	if err := run(ctx, o); err != nil {
 		fmt.Fprintln(os.Stderr, "rig:", err)
+		if errors.Is(err, errStarved) {
+			os.Exit(75) // EX_TEMPFAIL, sysexits.h: to be done again
+		}
 		os.Exit(1)
 	}
 }
