@@ -76,14 +76,24 @@ func (d *Decoder) layout(side int) *layout {
 // symbol refines, samples and decodes what was located, by ever costlier means.
 func (d *Decoder) symbol(g *grid) bool {
 	l := d.layout(g.side)
-	v := d.viewOf(g)
-	d.refine(g, l, &v)
-	if d.sampled(g, l, &v) {
+	view := d.viewOf(g)
+	d.refine(g, l, &view)
+	if d.sampled(g, l, &view) {
 		return true
+	}
+	if g.side >= 45 && !d.late() {
+		if v := readVersion(d.modules.soft, g.side); v != 0 && sideOf(v) != g.side {
+			g.resize(sideOf(v))
+			l, view = d.layout(g.side), d.viewOf(g)
+			d.refine(g, l, &view)
+			if d.sampled(g, l, &view) {
+				return true
+			}
+		}
 	}
 	if !d.late() && d.bend(g) {
 		g.warp = &d.warp
-		if d.sampled(g, l, &v) {
+		if d.sampled(g, l, &view) {
 			return true
 		}
 		g.warp = nil
@@ -95,13 +105,13 @@ func (d *Decoder) symbol(g *grid) bool {
 		if d.legible() && d.equalised(g, l) {
 			return true
 		}
-		d.jiggle(g, l, &v)
-		if d.sampled(g, l, &v) || !d.late() && d.legible() && d.equalised(g, l) {
+		d.jiggle(g, l, &view)
+		if d.sampled(g, l, &view) || !d.late() && d.legible() && d.equalised(g, l) {
 			return true
 		}
 	}
 	if g.score > d.best.score {
-		d.best, d.fault = *g, d.judgeSymbol(g, &v)
+		d.best, d.fault = *g, d.judgeSymbol(g, &view)
 	}
 	if !d.opts.Stream || d.fused || g.score < leastFused {
 		return false
@@ -114,6 +124,23 @@ func (d *Decoder) modulePitch(g *grid) float32 {
 	ux, uy, vx, vy := g.step(float32(g.side)/2, float32(g.side)/2)
 	area := ux*vy - uy*vx
 	return sqrt32(max(area, -area))
+}
+
+// resize keeps g's finder patterns where they are and puts another number of modules between them.
+func (g *grid) resize(side int) {
+	k := float32(g.side-7) / float32(side-7)
+	o := 3.5 - 3.5*k
+	g.side = side
+	h := &g.homography
+	for i := 0; i < 9; i += 3 {
+		a, b := h[i], h[i+1]
+		h[i], h[i+1] = a*k, b*k
+		h[i+2] += (a + b) * o
+	}
+	w := h[8]
+	for i := range h {
+		h[i] /= w
+	}
 }
 
 // leastFused is how well a symbol must be located for its modules to be evidence.

@@ -95,12 +95,24 @@ func readFormats(soft []float32, side int) (out [2]format) {
 	return out
 }
 
-// readVersion decodes hard version information, 7…40, or gives 0 where no word is
-// within the three wrong bits that the code corrects.
-func readVersion(word int) int {
-	for v := 7; v <= 40; v++ {
-		if bits.OnesCount32(uint32(word^versionCode(v))) <= 3 {
-			return v
+// readVersion decodes the version information of soft modules, 7…40, or gives 0 where
+// neither copy is within the three wrong bits that the code corrects.
+func readVersion(soft []float32, side int) int {
+	for copied := range 2 {
+		word := 0
+		for i := range 18 {
+			x, y := i/3, side-11+i%3
+			if copied == 1 {
+				x, y = y, x
+			}
+			if soft[y*side+x] > 0 {
+				word |= 1 << i
+			}
+		}
+		for v := 7; v <= 40; v++ {
+			if bits.OnesCount32(uint32(word^versionCode(v))) <= 3 {
+				return v
+			}
 		}
 	}
 	return 0
