@@ -47,6 +47,9 @@ func (d *Decoder) complete() (done bool) {
 		if d.third(a, b, p.modules) {
 			fresh = true
 		}
+		if d.late() {
+			break
+		}
 		if d.third(b, a, p.modules) {
 			fresh = true
 		}

@@ -1,9 +1,3 @@
-// Package qr reads QR codes (ISO/IEC 18004, Model 2) out of luma pictures:
-// upright or turned, dark on light or light on dark, and mirrored.
-//
-// Use [New] once and [Decoder.Decode] for each picture. The package promises
-// that no picture, whatever its content, makes it panic, and that a picture
-// without a code costs time but is not an error.
 package qr
 
 import (

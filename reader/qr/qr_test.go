@@ -8,6 +8,8 @@ import (
 	"math/rand/v2"
 	"strings"
 	"testing"
+	"time"
+	"unicode/utf8"
 
 	"github.com/google/go-cmp/cmp"
 	"github.com/munjigi/munjigi/reader/qr"
@@ -253,17 +255,27 @@ func FuzzDecode(f *testing.F) {
 	}
 	f.Add(uint16(1), []byte{0})
 	f.Add(uint16(40), bytes.Repeat([]byte{0, 255, 255, 0, 7}, 400))
-	one, many := qr.New(qr.Options{}), qr.New(qr.Options{Max: 3, Thorough: true})
+	decoders := []*qr.Decoder{
+		qr.New(qr.Options{Budget: 2 * time.Millisecond}),
+		qr.New(qr.Options{Max: 3, Thorough: true, Budget: time.Millisecond}),
+		qr.New(qr.Options{Stream: true, Budget: 2 * time.Millisecond}),
+	}
 	f.Fuzz(func(t *testing.T, width uint16, pix []byte) {
 		w := int(width)
-		if w == 0 || len(pix) > 1<<18 {
+		if w == 0 || len(pix) > 1<<16 {
 			return
 		}
 		g := &image.Gray{Pix: pix, Stride: w, Rect: image.Rect(0, 0, w, len(pix)/w)}
 		before := bytes.Clone(pix)
-		for _, d := range []*qr.Decoder{one, many} {
-			got, _ := d.Decode(g)
+		for _, d := range decoders {
+			got, err := d.Decode(g)
+			if err != nil {
+				t.Error(err) // a picture that is one: the guard has caught a panic
+			}
 			for _, s := range got {
+				if utf8.ValidString(s.Text) && s.Corners == [4]image.Point{} {
+					t.Error("a symbol without corners")
+				}
 				if s.Version < 1 || s.Version > 40 || !strings.ContainsRune("LMQH", rune(s.Level)) {
 					t.Errorf("version %d, level %q", s.Version, s.Level)
 				}
