@@ -7,6 +7,7 @@ import (
 	"flag"
 	"fmt"
 	"image"
+	"image/png"
 	"io"
 	"io/fs"
 	"os"
@@ -50,10 +51,14 @@ func scan(args []string, stdout, stderr io.Writer) error {
 		asJSON bool
 		file   string
 		at     string
+		folder string
+		all    bool
 	)
 	names, err := flags("scan", args, stderr, func(f *flag.FlagSet) {
 		f.BoolVar(&asJSON, "json", false, "write one JSON object a line")
 		f.StringVar(&file, "config", "", "verify passes with this kiosk's trust bundle")
+		f.BoolVar(&all, "all", false, "look for every code in a picture, and longer than a door could")
+		f.StringVar(&folder, "explain", "", "write PNGs of what each step of reading sees into this folder")
 		f.StringVar(&at, "at", "", "verify as at this time (RFC 3339) instead of now")
 	})
 	if err != nil {
@@ -70,12 +75,21 @@ func scan(args []string, stdout, stderr io.Writer) error {
 	if err != nil {
 		return err
 	}
-	decoder := qr.New(qr.Options{Thorough: true})
+	options := qr.Options{} // as the door reads a single frame
+	if all {
+		options = qr.Options{Max: 16, Thorough: true}
+	}
+	decoder := qr.New(options)
 	out := json.NewEncoder(stdout)
 	out.SetEscapeHTML(false)
 	failed := false
 	for _, name := range pictures {
 		line := scanFile(decoder, name, verify)
+		if folder != "" && line.Error == "" {
+			if err := explain(name, folder); err != nil {
+				return err
+			}
+		}
 		failed = failed || line.Error != ""
 		if asJSON {
 			if err := out.Encode(line); err != nil {
@@ -135,6 +149,32 @@ func scanFile(d *qr.Decoder, name string, verify func(*pass.Unverified) string) 
 		line.Symbols = append(line.Symbols, out)
 	}
 	return line
+}
+
+// explain writes what the steps of reading see as FOLDER/PICTURE-STEP.png.
+func explain(name, folder string) error {
+	g, err := load(name)
+	if err != nil {
+		return err
+	}
+	pictures, err := qr.Explain(g)
+	if err != nil {
+		return fmt.Errorf("explain %s: %w", name, err)
+	}
+	if err := os.MkdirAll(folder, 0o755); err != nil {
+		return fmt.Errorf("make the folder in -explain: %w", err)
+	}
+	stem := strings.TrimSuffix(filepath.Base(name), filepath.Ext(name))
+	for _, p := range pictures {
+		f, err := os.Create(filepath.Join(folder, stem+"-"+p.Name+".png"))
+		if err != nil {
+			return fmt.Errorf("explain: %w", err)
+		}
+		if err := errors.Join(png.Encode(f, p.Picture), f.Close()); err != nil {
+			return fmt.Errorf("explain: %w", err)
+		}
+	}
+	return nil
 }
 
 func load(name string) (*image.Gray, error) {

@@ -38,6 +38,10 @@ type Options struct {
 	Log   *slog.Logger
 }
 
+// maxCodes is how many codes of one picture are answered: two phones, and a
+// poster behind them.
+const maxCodes = 3
+
 // nightHour is when, local time, the day ends for the journal.
 const nightHour = 4
 
@@ -106,7 +110,7 @@ func New(c Config, o Options) (*Device, error) {
 	d.Kiosk = kiosk.New(kiosk.Config{
 		Facility: c.Kiosk.Kind, Skew: c.Clock.Skew, AdmitUnsure: c.Clock.Unsure == "admit", Staff: c.Kiosk.Staff,
 	}, kiosk.Parts{
-		Frames: d.Camera, Decoder: qr.New(qr.Options{}), Trust: d.Trust, Journal: d.Journal, Voice: d.Voice, Screen: d.Screen, Lamps: d.Lamps,
+		Frames: d.Camera, Decoder: qr.New(qr.Options{Stream: true, Max: maxCodes, Now: o.Now}), Trust: d.Trust, Journal: d.Journal, Voice: d.Voice, Screen: d.Screen, Lamps: d.Lamps,
 		Clock: d.Clock, Status: d.Status, Observe: o.Observe, Now: o.Now, Log: o.Log,
 	})
 	return d, nil
