@@ -31,7 +31,8 @@ type process struct {
 	cmd        *exec.Cmd
 	in         io.WriteCloser
 	out        *os.File
-	overtime   int // pictures that took longer than patience
+	begun      bool // has answered since it was started
+	overtime   int  // pictures that took longer than patience
 }
 
 // patience with one picture. Some readers try every three of the finder
@@ -86,18 +87,24 @@ func (p *process) read(g *image.Gray, at place) (answer, error) {
 			return answer{}, fmt.Errorf("show %s a picture: %w", p.name, err)
 		}
 	}
-	if err := p.out.SetReadDeadline(time.Now().Add(patience)); err != nil {
+	limit := patience
+	if !p.begun { // it may be compiling
+		limit *= 10
+	}
+	if err := p.out.SetReadDeadline(time.Now().Add(limit)); err != nil {
 		return answer{}, err
 	}
 	a, err := readAnswer(p.out)
 	if errors.Is(err, os.ErrDeadlineExceeded) {
 		p.overtime++
+		p.begun = false
 		p.stop()
 		return answer{cpu: patience}, p.start()
 	}
 	if err != nil {
 		return answer{}, fmt.Errorf("hear %s: %w", p.name, err)
 	}
+	p.begun = true
 	return a, nil
 }
 

@@ -2,7 +2,9 @@ package main
 
 import (
 	"fmt"
+	"image"
 	"io"
+	"maps"
 	"os"
 	"slices"
 	"time"
@@ -142,8 +144,8 @@ func (r *results) measure(pictures []*picture) error {
 			}
 			answers[reader.name], outcomes[reader.name] = a, p.truth.judge(a.symbols)
 		}
-		if p.name != "" && p.truth != nil && disputes(outcomes, answers) && !slices.Contains(r.disputed, p.name) {
-			r.disputed = append(r.disputed, p.name)
+		if err := r.doubt(p, outcomes, answers); err != nil {
+			return err
 		}
 		for _, reader := range r.readers {
 			r.add(p, reader.name, outcomes[reader.name], answers[reader.name])
@@ -160,6 +162,46 @@ func (r *results) measure(pictures []*picture) error {
 		if p.rendering != nil {
 			r.add(p, boundName, outcome{holds: true, read: bound(p.gray, p.rendering)}, answer{})
 		}
+	}
+	return nil
+}
+
+// doubt asks for a second opinion where a reader contradicts the file beside a
+// photograph: maybe no other can read the picture as it is, but can in black and white.
+func (r *results) doubt(p *picture, outcomes map[string]outcome, answers map[string]answer) error {
+	contradicted := func() bool {
+		return slices.ContainsFunc(slices.Collect(maps.Values(outcomes)), func(o outcome) bool { return o.wrong })
+	}
+	if p.name == "" || p.truth == nil || !contradicted() {
+		return nil
+	}
+	found := disputes(outcomes, answers)
+	for threshold := 48; threshold < 256 && contradicted(); threshold += 48 {
+		bare := &image.Gray{Pix: slices.Clone(p.gray.Pix), Stride: p.gray.Stride, Rect: p.gray.Rect}
+		for i, v := range bare.Pix {
+			bare.Pix[i] = 0
+			if int(v) >= threshold {
+				bare.Pix[i] = 255
+			}
+		}
+		for _, reader := range r.readers {
+			if outcomes[reader.name].wrong {
+				continue
+			}
+			a, err := reader.read(bare, alone)
+			if err != nil {
+				return err
+			}
+			const witness = "witness" // of any make but those that have misread
+			if o := p.truth.judge(a.symbols); o.wrong {
+				outcomes[witness], answers[witness] = o, a
+				found = disputes(outcomes, answers) || found
+				delete(outcomes, witness)
+			}
+		}
+	}
+	if found && !slices.Contains(r.disputed, p.name) {
+		r.disputed = append(r.disputed, p.name)
 	}
 	return nil
 }
