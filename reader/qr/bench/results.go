@@ -192,7 +192,7 @@ func (r *results) doubt(p *picture, outcomes map[string]outcome, answers map[str
 			if err != nil {
 				return err
 			}
-			const witness = "witness" // of any make but those that have misread
+			witness := reader.name + "-witness" // of the reader's make
 			if o := p.truth.judge(a.symbols); o.wrong {
 				outcomes[witness], answers[witness] = o, a
 				found = disputes(outcomes, answers) || found
