@@ -8,7 +8,7 @@ FUZZTIME ?= 30s
 NEED     := gcc libc6-dev pkg-config libasound2-dev
 
 .DEFAULT_GOAL := help
-.PHONY: help run test build lint vuln fuzz bench golden prove vectors prompts test-opencv hil need clean
+.PHONY: help run test build lint vuln fuzz bench golden prove vectors prompts test-opencv bench-qr hil need clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -54,6 +54,11 @@ bench: need ## measure; ends with lines "bench: NAME VALUE UNIT"
 	@$(GO) build -o bin/ ./cmd/kiosk
 	@$(GO) run ./cmd/internal/bench -kiosk bin/kiosk
 	@hil/run.sh latency
+
+bench-qr: need ## what the reader reads beside its peers; DATA=folder with pictures and .txt files (needs Node with npm)
+	@.ci/need g++ libzbar-dev libzxing-dev
+	@reader/qr/bench/peers/build bin/peers
+	@$(GO) run ./reader/qr/bench $(if $(DATA),-data $(DATA)) $(ARGS)
 
 hil: need ## the daemon on a whole virtual device: camera, sound card, screen, GPIO
 	@hil/run.sh
