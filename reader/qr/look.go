@@ -56,7 +56,7 @@ const (
 // look reads p's symbols into d.symbols.
 func (d *Decoder) look(p plane) {
 	d.began = d.opts.Now()
-	d.until = d.began.Add(d.opts.Budget * 4 / 5) // the step that is being taken may need the rest
+	d.until = d.began.Add(d.opts.Budget * 3 / 4) // the step that is being taken may need the rest
 	d.symbols, d.finders = d.symbols[:0], d.finders[:0]
 	d.fused, d.attempts = false, 0
 	d.best.score = -1
