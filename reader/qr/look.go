@@ -102,6 +102,9 @@ func (d *Decoder) search() {
 		}
 	}
 	d.patient = false
+	if d.opts.Stream && len(d.symbols) > 0 {
+		return // whoever showed this one is waiting; the next frame looks for more
+	}
 	if !d.marks[0].busy() || d.late() || d.complete() {
 		return
 	}
