@@ -72,6 +72,10 @@ type Config struct {
 	Width, Height int
 	// FPS in frames per second; zero means 30. A folder's own fps wins; without it a folder is not paced.
 	FPS int
+	// Control lets us set a V4L2 device's own controls: at once against lamps on
+	// 60 Hz and for a steady rate, later by [Adjuster]. Without it they stay as
+	// they were found.
+	Control bool
 }
 
 // withDefaults fills the zero fields and refuses what no camera can do.

@@ -79,6 +79,7 @@ type Latest struct {
 	good    uint64 // good frames and dials: the progress that the watch looks for
 	status  Status
 	end     error
+	wish    Adjustment
 }
 
 type slot struct {
@@ -115,6 +116,15 @@ func (l *Latest) Status() Status {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	return l.status
+}
+
+// Adjust wishes something of the camera: the newest wish counts, is carried out
+// after the frame that is coming in, and again after the camera was dialled
+// anew. It never waits; a camera that is no [Adjuster] stays as it is.
+func (l *Latest) Adjust(a Adjustment) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.wish = a
 }
 
 // Next waits for a frame newer than the last one it returned. It is called by
@@ -233,12 +243,17 @@ func (l *Latest) grab(ctx context.Context, gen uint64, buf *slot) error {
 		return err
 	}
 	defer src.Close()
+	adjuster, _ := src.(Adjuster)
+	var done Adjustment // as the source was opened
 	for {
 		err := src.Grab(ctx, &buf.gray)
 		switch {
 		case err == nil:
 			if buf = l.publish(gen, buf); buf == nil {
 				return nil // left behind; nobody listens any more
+			}
+			if adjuster != nil {
+				done = l.adjust(adjuster, done)
 			}
 		case errors.Is(err, ErrBadFrame):
 			l.mu.Lock()
@@ -253,6 +268,21 @@ func (l *Latest) grab(ctx context.Context, gen uint64, buf *slot) error {
 			return err
 		}
 	}
+}
+
+// adjust carries out a wish that is not done, and returns what is now.
+func (l *Latest) adjust(src Adjuster, done Adjustment) Adjustment {
+	l.mu.Lock()
+	wish := l.wish
+	l.mu.Unlock()
+	if wish == done {
+		return done
+	}
+	if err := src.Adjust(wish); err != nil {
+		// It delivers all the same; the next wish is a new attempt.
+		l.o.Log.Debug("the camera refused a setting", "camera", l.o.Name, "err", err)
+	}
+	return wish
 }
 
 // publish makes buf the newest frame and returns the buffer to fill next, or

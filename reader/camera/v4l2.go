@@ -30,6 +30,8 @@ type v4l2 struct {
 	path   string
 	layout layout
 	bad    int // pictures in a row that were not what was agreed
+	fps    int
+	knobs  *knobs // nil: the device's settings are left alone
 
 	mu     sync.Mutex // held while the device's memory is looked at
 	dev    device
@@ -104,6 +106,19 @@ func (v *v4l2) try(dst *image.Gray) (done bool, err error) {
 }
 
 func (v *v4l2) gone(err error) error { return fmt.Errorf("%s: %w: %w", v.path, err, ErrUnplugged) }
+
+// Adjust implements [Adjuster].
+func (v *v4l2) Adjust(a Adjustment) error {
+	v.mu.Lock()
+	defer v.mu.Unlock()
+	if v.closed || v.knobs == nil {
+		return nil
+	}
+	if err := v.knobs.adjust(a, v.fps); err != nil {
+		return fmt.Errorf("%s: %w", v.path, err)
+	}
+	return nil
+}
 
 // Close waits for a Grab under way, a second at most.
 func (v *v4l2) Close() error {

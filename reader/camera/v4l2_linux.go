@@ -48,7 +48,11 @@ func openV4L2(c Config) (_ Source, err error) {
 	if err := cam.StartStreaming(); err != nil {
 		return nil, classifyV4L2(c.Source, err)
 	}
-	return &v4l2{path: c.Source, layout: agreed, dev: kernel{cam}}, nil
+	v := &v4l2{path: c.Source, layout: agreed, dev: kernel{cam}, fps: c.FPS}
+	if c.Control {
+		v.knobs = newKnobs(kernel{cam})
+	}
+	return v, nil
 }
 
 // kernel is the library's device with its time-out made comparable.
@@ -62,6 +66,20 @@ func (k kernel) WaitForFrame(seconds uint32) error {
 	}
 	return err
 }
+
+// Spans, Value and Turn make the library's controls a panel.
+
+func (k kernel) Spans() map[control]span {
+	spans := map[control]span{}
+	for id, c := range k.GetControls() {
+		spans[control(id)] = span{c.Min, c.Max, c.Step}
+	}
+	return spans
+}
+
+func (k kernel) Value(c control) (int32, error) { return k.GetControl(webcam.ControlID(c)) }
+
+func (k kernel) Turn(c control, v int32) error { return k.SetControl(webcam.ControlID(c), v) }
 
 func offersOf(cam *webcam.Webcam, c Config) (offers []offer, names string) {
 	var all []string
