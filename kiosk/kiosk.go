@@ -39,6 +39,12 @@ type Decoder interface {
 	Decode(*image.Gray) ([]qr.Symbol, error)
 }
 
+// Findings say what the picture decoded last suffers from.
+type Findings interface{ Finding() qr.Finding }
+
+// Adjuster is a camera that takes wishes; it never blocks.
+type Adjuster interface{ Adjust(camera.Adjustment) }
+
 // Trust is where the newest verified bundle is, nil before the first.
 type Trust interface{ Bundle() *pass.Bundle }
 
@@ -104,6 +110,10 @@ type Parts struct {
 	Screen  Screen
 	Lamps   Lamps
 	Clock   Clock
+	// Findings and Adjuster, if neither is nil, let what the reader sees choose
+	// the camera's exposure and focus.
+	Findings Findings
+	Adjuster Adjuster
 	// Status makes the screen's status strip, once a second.
 	Status func() display.Status
 	// Observe, if not nil, is told every event. It must not block.
@@ -118,9 +128,11 @@ type Kiosk struct {
 	parts Parts
 	face  *face
 	codes presentations
-	ready chan struct{}
-	said  chan said
-	told  told
+	// control belongs to the scanning goroutine.
+	control control
+	ready   chan struct{}
+	said    chan said
+	told    told
 	// undisturbed is until when nobody's refusal takes the screen from the
 	// visitor admitted last.
 	undisturbed time.Time
@@ -245,6 +257,11 @@ func (k *Kiosk) frame(ctx context.Context, f camera.Frame) {
 		decoded := k.parts.Now()
 		for i := range symbols {
 			k.symbol(ctx, symbols[i].Text, f.At, decoded)
+		}
+	}
+	if k.parts.Findings != nil && k.parts.Adjuster != nil && err == nil {
+		if wish, changed := k.control.see(k.parts.Findings.Finding(), f.At); changed {
+			k.parts.Adjuster.Adjust(wish)
 		}
 	}
 	k.face.see(f.Gray, f.At)

@@ -45,6 +45,8 @@ type Camera struct {
 	Width  int    `toml:"width"`
 	Height int    `toml:"height"`
 	FPS    int    `toml:"fps"`
+
+	Control bool `toml:"control"`
 }
 
 // Sound is the loudspeaker.
@@ -83,7 +85,7 @@ func Defaults() Config {
 	return Config{
 		Data: "/var/lib/munjigi", LogLevel: "info",
 		Kiosk:  Kiosk{Kind: "restaurant"},
-		Camera: Camera{Source: "/dev/video0", Width: 1280, Height: 720, FPS: 30},
+		Camera: Camera{Source: "/dev/video0", Width: 1280, Height: 720, FPS: 30, Control: true},
 		Sound:  Sound{Output: "speaker", Volume: 80},
 		Screen: Screen{Panels: []string{"/dev/fb0"}, Size: "1024x600", Languages: []string{"ko", "en"}},
 		GPIO:   GPIO{LampTime: 3 * time.Second, DoorTime: 3 * time.Second},

@@ -107,10 +107,15 @@ func New(c Config, o Options) (*Device, error) {
 	d.Sender = uplink.NewSender(uplink.SenderConfig{
 		Registry: c.Registry.URL, Kiosk: c.Kiosk.ID, Token: c.Registry.Token, Client: client, Keys: d.receiptKeys,
 	}, d.Journal, o.Now, o.Log)
+	reader := qr.New(qr.Options{Stream: true, Max: maxCodes, Now: o.Now})
+	var adjuster kiosk.Adjuster
+	if c.Camera.Control {
+		adjuster = d.Camera
+	}
 	d.Kiosk = kiosk.New(kiosk.Config{
 		Facility: c.Kiosk.Kind, Skew: c.Clock.Skew, AdmitUnsure: c.Clock.Unsure == "admit", Staff: c.Kiosk.Staff,
 	}, kiosk.Parts{
-		Frames: d.Camera, Decoder: qr.New(qr.Options{Stream: true, Max: maxCodes, Now: o.Now}), Trust: d.Trust, Journal: d.Journal, Voice: d.Voice, Screen: d.Screen, Lamps: d.Lamps,
+		Frames: d.Camera, Decoder: reader, Findings: reader, Adjuster: adjuster, Trust: d.Trust, Journal: d.Journal, Voice: d.Voice, Screen: d.Screen, Lamps: d.Lamps,
 		Clock: d.Clock, Status: d.Status, Observe: o.Observe, Now: o.Now, Log: o.Log,
 	})
 	return d, nil
@@ -168,7 +173,7 @@ func (c *Config) NewScreen(log *slog.Logger) (*display.Screen, error) {
 
 // CameraConfig is the camera part in the camera's own terms.
 func (c *Config) CameraConfig() camera.Config {
-	return camera.Config{Source: c.Camera.Source, Width: c.Camera.Width, Height: c.Camera.Height, FPS: c.Camera.FPS}
+	return camera.Config{Source: c.Camera.Source, Width: c.Camera.Width, Height: c.Camera.Height, FPS: c.Camera.FPS, Control: c.Camera.Control}
 }
 
 // Tasks are the parts to run, in one group.
