@@ -31,7 +31,7 @@ type process struct {
 	cmd        *exec.Cmd
 	in         io.WriteCloser
 	out        *os.File
-	begun      bool // has answered since it was started
+	begun      bool // has answered once
 	overtime   int  // pictures that took longer than patience
 }
 
@@ -88,7 +88,7 @@ func (p *process) read(g *image.Gray, at place) (answer, error) {
 		}
 	}
 	limit := patience
-	if !p.begun { // it may be compiling
+	if !p.begun { // it may still be compiling
 		limit *= 10
 	}
 	if err := p.out.SetReadDeadline(time.Now().Add(limit)); err != nil {
@@ -97,7 +97,6 @@ func (p *process) read(g *image.Gray, at place) (answer, error) {
 	a, err := readAnswer(p.out)
 	if errors.Is(err, os.ErrDeadlineExceeded) {
 		p.overtime++
-		p.begun = false
 		p.stop()
 		return answer{cpu: patience}, p.start()
 	}

@@ -57,7 +57,7 @@ func (r *results) table(w io.Writer, title string, cell func(*tally) string, gro
 				continue
 			}
 		}
-		pictures, line := 0, ""
+		pictures, line, said := 0, "", false
 		for _, reader := range append(r.names(), more...) {
 			t, ok := r.tallies[k][reader]
 			if !ok {
@@ -65,7 +65,11 @@ func (r *results) table(w io.Writer, title string, cell func(*tally) string, gro
 				continue
 			}
 			pictures = max(pictures, t.pictures)
-			line += cell(t) + "\t"
+			c := cell(t)
+			line, said = line+c+"\t", said || c != "–"
+		}
+		if !said {
+			continue
 		}
 		fmt.Fprintf(tw, "%s\t%d\t%s\n", name, pictures, line)
 	}
