@@ -36,7 +36,9 @@ make -s ARCH=um -j"$(nproc)" linux modules
 
 # The camera: Debian has the module's source in bookworm-backports.
 if ! apt-cache show "v4l2loopback-dkms" | grep -q "^Version: $loopback_version"; then
-  echo 'deb http://deb.debian.org/debian bookworm-backports main' | $sudo tee /etc/apt/sources.list.d/munjigi-hil.list >/dev/null
+  # From wherever this machine has its bookworm.
+  mirror=$(apt-get indextargets --format '$(REPO_URI)' 'Codename: bookworm' | sort -u | head -n 1)
+  echo "deb $mirror bookworm-backports main" | $sudo tee /etc/apt/sources.list.d/munjigi-hil.list >/dev/null
   $sudo apt-get update -q
 fi
 (cd "$work" && apt-get download -q "v4l2loopback-dkms=$loopback_version*" && dpkg-deb -x v4l2loopback-dkms_*.deb loopback)
