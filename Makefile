@@ -47,7 +47,7 @@ prove: need ## the long proofs: a million mutated passes, 200 kills of the daemo
 	$(GO) test -timeout 30m ./cmd/kiosk -run TestKill -kills 200 -v
 
 test-opencv: ## cameras through OpenCV (build tag opencv; installs libopencv-dev)
-	@.ci/need $(NEED) g++ ffmpeg libopencv-dev
+	@.ci/need $(NEED) g++ ffmpeg libopencv-dev gstreamer1.0-tools gstreamer1.0-plugins-base
 	$(GO) test -tags opencv,gocv_specific_modules,gocv_videoio ./reader/camera/...
 
 bench: need ## measure; ends with lines "bench: NAME VALUE UNIT"
