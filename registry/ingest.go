@@ -75,7 +75,7 @@ func (s *Server) visits(w http.ResponseWriter, r *http.Request) {
 		problem(w, http.StatusServiceUnavailable, "the visits could not be stored: send the same again later")
 		return
 	}
-	receipt, err := wire.SignReceipt(s.Receipt, body, kiosk.ID, now, results)
+	receipt, err := wire.SignReceipt(s.Receipt, body, kiosk.ID, now, 0, results)
 	if err != nil {
 		s.Log.Error("a receipt is not signed", "kiosk", kiosk.ID, "error", err)
 		problem(w, http.StatusInternalServerError, "the receipt could not be signed: send the same again later")

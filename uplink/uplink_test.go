@@ -114,7 +114,7 @@ func (r *registry) RoundTrip(req *http.Request) (*http.Response, error) {
 		}
 		results = append(results, wire.Result{Seq: v.Seq, Status: status})
 	}
-	receipt, err := wire.SignReceipt(testKey("receipt"), body, batch.Kiosk, t0, results)
+	receipt, err := wire.SignReceipt(testKey("receipt"), body, batch.Kiosk, t0, 0, results)
 	if err != nil {
 		return nil, err
 	}
@@ -160,7 +160,7 @@ func TestFaults(t *testing.T) {
 		}),
 		"too large a batch": first(2, func(*http.Response) (*http.Response, error) { return respond(413, nil), nil }),
 		"another's receipt": first(3, func(*http.Response) (*http.Response, error) {
-			forged, err := wire.SignReceipt(testKey("portal"), []byte("x"), "cafe-1", t0, nil)
+			forged, err := wire.SignReceipt(testKey("portal"), []byte("x"), "cafe-1", t0, 0, nil)
 			return respond(200, forged), err
 		}),
 		"a batch nobody can read": func(call int, b wire.Batch, answer *http.Response) (*http.Response, error) {

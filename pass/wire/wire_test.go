@@ -80,7 +80,7 @@ func TestReceipt(t *testing.T) {
 	key := testKey("receipt")
 	keys := []ed25519.PublicKey{key.Public().(ed25519.PublicKey)}
 	results := []Result{{Seq: 3, Status: StatusStored}, {Seq: 9, Status: StatusRefused, Reason: "signature"}}
-	answer, err := SignReceipt(key, body, "cafe-1", t0, results)
+	answer, err := SignReceipt(key, body, "cafe-1", t0, 0, results)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -94,11 +94,11 @@ func TestReceipt(t *testing.T) {
 	other := batch()
 	other.Visits = other.Visits[:1]
 	otherBody, _ := other.Encode()
-	short, _ := SignReceipt(key, body, "cafe-1", t0, results[:1])
-	strange, _ := SignReceipt(key, body, "cafe-1", t0, []Result{{Seq: 3, Status: 1}, {Seq: 10, Status: 1}})
-	status, _ := SignReceipt(key, body, "cafe-1", t0, []Result{{Seq: 3, Status: 1}, {Seq: 9, Status: 4}})
-	elsewhere, _ := SignReceipt(key, body, "cafe-2", t0, results)
-	forged, _ := SignReceipt(testKey("portal"), body, "cafe-1", t0, results)
+	short, _ := SignReceipt(key, body, "cafe-1", t0, 0, results[:1])
+	strange, _ := SignReceipt(key, body, "cafe-1", t0, 0, []Result{{Seq: 3, Status: 1}, {Seq: 10, Status: 1}})
+	status, _ := SignReceipt(key, body, "cafe-1", t0, 0, []Result{{Seq: 3, Status: 1}, {Seq: 9, Status: 4}})
+	elsewhere, _ := SignReceipt(key, body, "cafe-2", t0, 0, results)
+	forged, _ := SignReceipt(testKey("portal"), body, "cafe-1", t0, 0, results)
 	for name, c := range map[string]struct {
 		answer, body []byte
 		sent         Batch
@@ -144,7 +144,7 @@ func FuzzOpenReceipt(f *testing.F) {
 	}
 	key := testKey("receipt")
 	keys := []ed25519.PublicKey{key.Public().(ed25519.PublicKey)}
-	good, err := SignReceipt(key, body, "cafe-1", t0, []Result{{Seq: 3, Status: StatusStored}, {Seq: 9, Status: StatusDuplicate}})
+	good, err := SignReceipt(key, body, "cafe-1", t0, 0, []Result{{Seq: 3, Status: StatusStored}, {Seq: 9, Status: StatusDuplicate}})
 	if err != nil {
 		f.Fatal(err)
 	}
