@@ -68,6 +68,8 @@ var (
 
 	keyClock     = []byte("clock")     // highest time ever seen, Unix ms, 8 bytes big endian
 	keyDestroyed = []byte("destroyed") // visits destroyed unsent, 8 bytes big endian
+	keyUnkept    = []byte("unkept")    // visits destroyed because policy keeps none, 8 bytes big endian
+	keyKiosk     = []byte("kiosk")     // id of the kiosk whose visits these are
 )
 
 // mark is the value of a used pass.
@@ -120,6 +122,17 @@ func Open(path string) (j *Journal, err error) {
 
 func options() *bolt.Options {
 	return &bolt.Options{Timeout: time.Second, FreelistType: bolt.FreelistMapType}
+}
+
+// Probe says whether the disk takes a write, by making one as Admit does.
+func (j *Journal) Probe() error {
+	err := j.update(func(tx *bolt.Tx) error {
+		return tx.Bucket(bucketMeta).Put(keyDestroyed, seqKey(number(tx, keyDestroyed)))
+	})
+	if err != nil {
+		return fmt.Errorf("write to the journal: the disk is full, read-only or broken: %w", err)
+	}
+	return nil
 }
 
 // Close releases the file.
@@ -204,11 +217,16 @@ func (j *Journal) Admit(p *pass.Pass, at time.Time) (Admission, error) {
 		}
 		return Admission{}, fmt.Errorf("keep the visit: %w", err)
 	}
+	j.ring()
+	return a, nil
+}
+
+// ring tells the sender that there is something new.
+func (j *Journal) ring() {
 	select {
 	case j.added <- struct{}{}:
 	default:
 	}
-	return a, nil
 }
 
 // Announced notes that the visitor has been told. Until then a showing of the
@@ -262,7 +280,8 @@ func (j *Journal) Pending(after uint64, limit int) ([]wire.Visit, error) {
 }
 
 // Settle carries out a verified receipt: what the registry has is deleted,
-// what it will never take is set aside with its reason.
+// what it will never take is set aside with its reason, and what nobody may
+// keep is destroyed and counted.
 func (j *Journal) Settle(results []wire.Result) error {
 	err := j.update(func(tx *bolt.Tx) error {
 		visits := tx.Bucket(bucketVisits)
@@ -272,14 +291,17 @@ func (j *Journal) Settle(results []wire.Result) error {
 			if data == nil {
 				continue // a receipt that came twice
 			}
-			if r.Status == wire.StatusRefused {
-				var v wire.Visit
-				if err := cose.Unmarshal(data, &v); err != nil {
-					return fmt.Errorf("visit %d: %w", r.Seq, err)
-				}
-				if err := put(tx.Bucket(bucketAside), key, aside{Visit: v, Reason: r.Reason}); err != nil {
-					return err
-				}
+			var err error
+			switch {
+			case r.Destroy() && r.Reason == wire.ReasonRetention:
+				err = count(tx, keyDestroyed, 1)
+			case r.Destroy():
+				err = count(tx, keyUnkept, 1)
+			case r.Status == wire.StatusRefused:
+				err = setAside(tx, key, data, r.Reason)
+			}
+			if err != nil {
+				return err
 			}
 			if err := visits.Delete(key); err != nil {
 				return err
@@ -293,82 +315,12 @@ func (j *Journal) Settle(results []wire.Result) error {
 	return nil
 }
 
-// Prune removes used marks whose passes can no longer verify and destroys
-// visits older than Keep. It goes by the highest time ever seen, so that a
-// clock set back revives nothing. now is the zero time where nobody vouches for
-// the clock; then the signed times of the passes admitted must do. skew is the
-// tolerance passes are verified with, and that of the clock.
-func (j *Journal) Prune(now time.Time, skew time.Duration) (destroyed int, err error) {
-	err = j.update(func(tx *bolt.Tx) error {
-		if err := raiseClock(tx, now); err != nil {
-			return err
-		}
-		high := clock(tx)
-		destroyed = 0
-		used := tx.Bucket(bucketUsed)
-		var dead [][]byte
-		err := used.ForEach(func(k, data []byte) error {
-			var m mark
-			// Nothing can be read from a damaged mark; it must not hold up the rest.
-			if err := cose.Unmarshal(data, &m); err != nil || !high.Before(time.Unix(m.Expires, 0).Add(skew)) {
-				dead = append(dead, append([]byte(nil), k...))
-			}
-			return nil
-		})
-		if err != nil {
-			return err
-		}
-		for _, k := range dead {
-			if err := used.Delete(k); err != nil {
-				return err
-			}
-		}
-		for _, name := range [][]byte{bucketVisits, bucketAside} {
-			n, err := destroyBefore(tx.Bucket(name), high.Add(-Keep))
-			if err != nil {
-				return err
-			}
-			destroyed += n
-		}
-		if destroyed == 0 {
-			return nil
-		}
-		total := number(tx, keyDestroyed) + uint64(destroyed)
-		return tx.Bucket(bucketMeta).Put(keyDestroyed, seqKey(total))
-	})
-	if err != nil {
-		return 0, fmt.Errorf("prune the journal: %w", err)
+func setAside(tx *bolt.Tx, key, data []byte, reason string) error {
+	var v wire.Visit
+	if err := cose.Unmarshal(data, &v); err != nil {
+		return fmt.Errorf("visit %d: %w", binary.BigEndian.Uint64(key), err)
 	}
-	return destroyed, nil
-}
-
-// destroyBefore deletes the visits scanned before limit from visits or aside.
-func destroyBefore(b *bolt.Bucket, limit time.Time) (int, error) {
-	var dead [][]byte
-	err := b.ForEach(func(k, data []byte) error {
-		var v wire.Visit
-		if err := cose.Unmarshal(data, &v); err != nil {
-			var a aside
-			if err := cose.Unmarshal(data, &a); err != nil {
-				dead = append(dead, append([]byte(nil), k...)) // nobody can read or send it: count it as lost
-				return nil
-			}
-			v = a.Visit
-		}
-		if v.Time().Before(limit) {
-			dead = append(dead, append([]byte(nil), k...))
-		}
-		return nil
-	})
-	if err != nil {
-		return 0, err
-	}
-	for _, k := range dead {
-		if err := b.Delete(k); err != nil {
-			return 0, err
-		}
-	}
-	return len(dead), nil
+	return put(tx.Bucket(bucketAside), key, aside{Visit: v, Reason: reason})
 }
 
 // Stats is the journal's state for the status strip and heartbeat.
@@ -377,6 +329,7 @@ type Stats struct {
 	Oldest    time.Time // of them, zero for none
 	Aside     int       // visits the registry refused
 	Destroyed uint64    // visits destroyed unsent after Keep
+	Unkept    uint64    // visits destroyed because the policy of their time keeps none
 	Clock     time.Time // the highest time ever persisted, zero on a new device
 }
 
@@ -387,7 +340,7 @@ func (j *Journal) Stats() (Stats, error) {
 		visits := tx.Bucket(bucketVisits)
 		s.Queue = visits.Stats().KeyN
 		s.Aside = tx.Bucket(bucketAside).Stats().KeyN
-		s.Destroyed = number(tx, keyDestroyed)
+		s.Destroyed, s.Unkept = number(tx, keyDestroyed), number(tx, keyUnkept)
 		s.Clock = clock(tx)
 		for c, k, data := first(visits); k != nil; k, data = c.Next() {
 			var v wire.Visit
@@ -429,6 +382,10 @@ func number(tx *bolt.Tx, key []byte) uint64 {
 		return binary.BigEndian.Uint64(data)
 	}
 	return 0
+}
+
+func count(tx *bolt.Tx, key []byte, more int) error {
+	return tx.Bucket(bucketMeta).Put(key, seqKey(number(tx, key)+uint64(more)))
 }
 
 func clock(tx *bolt.Tx) time.Time {
