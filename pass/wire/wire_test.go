@@ -155,3 +155,38 @@ func FuzzOpenReceipt(f *testing.F) {
 		}
 	})
 }
+
+func TestReceiptPauses(t *testing.T) {
+	body, err := batch().Encode()
+	if err != nil {
+		t.Fatal(err)
+	}
+	key := testKey("receipt")
+	results := []Result{{Seq: 3, Status: StatusStored}, {Seq: 9, Status: StatusStored}}
+	for pause, want := range map[time.Duration]time.Duration{-1: 0, 0: 0, 1500*time.Millisecond + 7: 1500 * time.Millisecond, time.Hour: MaxPause} {
+		answer, err := SignReceipt(key, body, "cafe-1", t0, pause, results)
+		if err != nil {
+			t.Fatal(err)
+		}
+		r, err := OpenReceipt(answer, []ed25519.PublicKey{key.Public().(ed25519.PublicKey)}, body, batch())
+		if err != nil || r.Wait() != want {
+			t.Errorf("%s: waits %s, %v", pause, r.Wait(), err)
+		}
+	}
+	if w := (Receipt{Pause: 1<<32 - 1}).Wait(); w != MaxPause {
+		t.Errorf("a receipt stops a kiosk for %s", w)
+	}
+}
+
+func TestDestroy(t *testing.T) {
+	for _, r := range []string{ReasonPolicyOff, ReasonVerifyOnly, ReasonRetention} {
+		if !(Result{Status: StatusRefused, Reason: r}).Destroy() || (Result{Status: StatusStored, Reason: r}).Destroy() {
+			t.Errorf("%s", r)
+		}
+	}
+	for _, r := range append(pass.Reasons(), 0) {
+		if got := (Result{Status: StatusRefused, Reason: r.String()}).Destroy(); got != (r == pass.ReasonPolicyOff) {
+			t.Errorf("%s: %v", r, got)
+		}
+	}
+}
