@@ -1,6 +1,6 @@
 # The daemon on the guest's own devices, one camera format and size a boot.
 . "$HIL_REPO/hil/guest/lib.sh"
-results=$HIL_OUT/$HIL_FORMAT-$HIL_SIZE
+results=$HIL_OUT/$HIL_RESULTS
 camera_up
 gpio_up
 sound_up

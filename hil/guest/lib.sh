@@ -34,10 +34,17 @@ ctl.!default { type hw card Loopback }
 END
 }
 
-# A disk that is synced to the machine's own.
+# A disk that is synced to the machine's own. With a clock of its own the guest
+# gets it through a loop device: the kernel then waits for the machine's disk, and
+# the clock with it, while a virtual disk answers after the clock has run on.
 disk_up() {
   mkdir -p $data
-  mount /dev/ubda $data
+  if [ "$HIL_CLOCK" = own ]; then
+    mount -t hostfs none -o "$HIL_DISK" /mnt
+    mount -n -o loop /mnt/disk.img $data
+  else
+    mount /dev/ubda $data
+  fi
 }
 
 # A registry with a kiosk and the issuers' keys, on loopback. Sets $root and $token.
@@ -83,6 +90,8 @@ END
 
 # rig ARGUMENTS…: the visitor, the microphone, the eye and the judge.
 rig() {
-  "$bin/rig" -format "$HIL_FORMAT" -size "$HIL_SIZE" -fps "$HIL_FPS" -scale "${HIL_SCALE:-0}" -key "$key" \
+  local exact=false
+  [ "$HIL_CLOCK" = own ] && exact=true
+  "$bin/rig" -exact=$exact -format "$HIL_FORMAT" -size "$HIL_SIZE" -fps "$HIL_FPS" -scale "${HIL_SCALE:-0}" -key "$key" \
     -db $home/registry/registry.db -prompts "$HIL_OUT/prompts" -out "$results" "$@"
 }

@@ -38,7 +38,7 @@ FailureAction=poweroff-force
 [Service]
 Type=oneshot
 TimeoutStartSec=infinity
-Environment=HIL_REPO=$HIL_REPO HIL_OUT=$HIL_OUT HIL_MODULES=$HIL_MODULES HIL_PINS=$pins HIL_KEY=$key PATH=$PATH LANG=C.UTF-8
+Environment=HIL_CLOCK=$HIL_CLOCK HIL_REPO=$HIL_REPO HIL_OUT=$HIL_OUT HIL_MODULES=$HIL_MODULES HIL_PINS=$pins HIL_KEY=$key PATH=$PATH LANG=C.UTF-8
 ExecStart=/bin/bash $HIL_REPO/hil/guest/systemd.sh checked
 END
   # No battery clock here: the unit must be let to ask the kernel for its state.

@@ -168,8 +168,8 @@ func (p *pins) pulses(name string, from, to time.Time) (ms []int64) {
 	return ms
 }
 
-// screenshot reads a framebuffer of 32 bits a pixel (XRGB8888) and keeps it as a PNG.
-func screenshot(device string, size image.Point, path string) (*image.RGBA, error) {
+// screenshot reads a framebuffer of 32 bits a pixel (XRGB8888).
+func screenshot(device string, size image.Point) (*image.RGBA, error) {
 	f, err := os.Open(device)
 	if err != nil {
 		return nil, err
@@ -182,22 +182,32 @@ func screenshot(device string, size image.Point, path string) (*image.RGBA, erro
 	for i := 0; i < len(img.Pix); i += 4 {
 		img.Pix[i], img.Pix[i+2], img.Pix[i+3] = img.Pix[i+2], img.Pix[i], 255
 	}
+	return img, nil
+}
+
+// keep writes a screenshot as a PNG.
+func keep(img *image.RGBA, path string) error {
 	out, err := os.Create(path)
 	if err != nil {
-		return nil, err
+		return err
 	}
 	encoder := png.Encoder{CompressionLevel: png.BestSpeed}
 	if err := encoder.Encode(out, img); err != nil {
-		return nil, err
+		return err
 	}
-	return img, out.Close()
+	return out.Close()
 }
 
-// alike is the share of pixels in which a screenshot shows the scene as the
-// display's own painter draws it, but for the lowest eighth: the status strip.
-func alike(painter *display.Painter, shot *image.RGBA, scene display.Scene) float64 {
-	want := image.NewRGBA(shot.Rect)
-	painter.Draw(want, display.State{Scene: scene})
+// drawn is a scene as the display's own painter draws it.
+func drawn(painter *display.Painter, size image.Point, scene display.Scene) *image.RGBA {
+	img := image.NewRGBA(image.Rectangle{Max: size})
+	painter.Draw(img, display.State{Scene: scene})
+	return img
+}
+
+// alike is the share of pixels in which a screenshot shows what it should, but
+// for the lowest eighth: the status strip.
+func alike(shot, want *image.RGBA) float64 {
 	n := len(shot.Pix) * 7 / 8 / 4 * 4
 	same := 0
 	for i := 0; i < n; i += 4 {

@@ -8,10 +8,9 @@ import (
 	"database/sql"
 	"errors"
 	"fmt"
-	"math"
+	"image"
 	"os"
 	"path/filepath"
-	"slices"
 	"strings"
 	"text/tabwriter"
 	"time"
@@ -44,6 +43,24 @@ const (
 	pulseSlack  = 300 * time.Millisecond // by which the door's pulse may differ from door_time, the guest's stalls aside
 )
 
+// With a clock of its own the guest never lacks time, and nothing is forgiven.
+const (
+	exactSound = 0.98
+	exactPulse = 30 * time.Millisecond // the pins are looked at every 10 ms
+)
+
+// How long a guest on the machine's clock may be without time before what it
+// did says nothing about the kiosk. ALSA asks for the next half of the sound
+// device's buffer when the other half is left; the rest has more patience.
+const (
+	tears     = audio.Buffer / 2
+	starved   = 2 * audio.Buffer
+	saturated = 0.85 // of the guest's time in use: the kiosk's own threads wait for each other
+	mostAgain = 8    // visitors whom the guest had no time for come again
+)
+
+var errStarved = errors.New("but the machine gave the guest no time for longer than its sound device holds out")
+
 // row is what was seen of one visitor.
 type row struct {
 	kind, want, got string
@@ -55,8 +72,17 @@ type row struct {
 	green, red      int
 	door            []int64
 	gaps            time.Duration // silence torn into the sound
-	stall           time.Duration // the longest in which the guest gave the recorder no time
+	stall           time.Duration // the longest in which the guest gave the rig no time
+	busy            float64       // share of the guest's time that was in use
 	faults          []string
+	torn            int  // of the faults: what was heard
+	repeated        bool // judged by a later turn
+}
+
+// excused says whether the faults may be the machine's.
+func (w *row) excused() bool {
+	short := w.stall > tears || w.busy > saturated
+	return len(w.faults) > 0 && (w.stall > starved || short && w.torn == len(w.faults))
 }
 
 func (w *row) fault(format string, args ...any) {
@@ -64,83 +90,137 @@ func (w *row) fault(format string, args ...any) {
 }
 
 // receive lets the visitors of the plan come, one after another, and judges.
+// A visitor whom the guest had no time for comes again.
 func (r *rig) receive(ctx context.Context, key ed25519.PrivateKey, known prompts) error {
 	var rows []*row
-	var last [][]byte
-	for i, kind := range strings.Split(r.plan, ",") {
+	var last visit
+	plan := strings.Split(r.plan, ",")
+	for spare := mostAgain; len(plan) > 0; plan = plan[1:] {
+		kind := plan[0]
 		w := &row{kind: kind, want: string(kiosk.Used)}
-		pictures := last
 		if kind == "again" {
 			// Not the same presentation any more: kiosk.Same after the prompt's end, which the kiosk puts a buffer later.
 			wait(ctx, 10*time.Second, func() bool { t, _ := r.ear.quietSince(); return time.Since(t) > kiosk.Same+time.Second })
 		} else {
-			text, verdict, err := mint(kind, key, r.issuer, time.Now())
-			if err != nil {
+			var err error
+			if last, err = r.prepare(ctx, kind, key); err != nil {
 				return err
 			}
-			if pictures, err = r.feeder.visit(ctx, text); err != nil {
-				return err
-			}
-			w.want = verdict
+			w.want = last.verdict
 		}
-		last = pictures
-		if err := r.visitor(ctx, w, pictures, fmt.Sprintf("%d-%s.png", i+1, kind)); err != nil {
+		if last.old() && kind != "expired" {
+			if spare--; spare < 0 {
+				return fmt.Errorf("%s: the pass was too old before it could be shown: %w", kind, errStarved)
+			}
+			plan = anew(plan) // plan[0] is taken off above
+			continue
+		}
+		if err := r.visitor(ctx, w, last.pictures, fmt.Sprintf("%d-%s.png", len(rows)+1, kind)); err != nil {
 			return err
 		}
 		r.judge(w, known)
 		rows = append(rows, w)
+		if w.excused() && !r.exact && spare > 0 {
+			spare--
+			w.repeated = true
+			plan = anew(plan)
+		}
 	}
 	faults := r.registered(ctx, rows)
 	if r.screen != "" {
 		wait(ctx, 5*time.Second, func() bool { return false }) // the longest that an answer stays
-		if _, err := screenshot(r.screen, r.shape, filepath.Join(r.out, "idle.png")); err != nil {
+		img, err := screenshot(r.screen, r.shape)
+		if err == nil {
+			err = keep(img, filepath.Join(r.out, "idle.png"))
+		}
+		if err != nil {
 			return err
 		}
 	}
 	fmt.Printf("\n%s %s, %d pictures a second (%d of %d late)\n", r.format, r.size, r.feeder.node.fps, r.feeder.late, r.feeder.count)
 	t := tabwriter.NewWriter(os.Stdout, 0, 0, 2, ' ', 0)
-	fmt.Fprintln(t, "visitor\tverdict\tprompt heard\tmatch\tscreen alike\tgreen\tred\tdoor ms\tguest stalled ms\tgaps ms\t")
+	fmt.Fprintln(t, "visitor\tverdict\tprompt heard\tmatch\tscreen alike\tgreen\tred\tdoor ms\tguest stalled ms\tbusy %\tgaps ms\t")
+	starved := false
 	for _, w := range rows {
-		fmt.Fprintf(t, "%s\t%s\t%s\t%.3f\t%.3f\t%d\t%d\t%v\t%d\t%d\t%s\n", w.kind, w.got, w.prompt, w.match, w.picture, w.green, w.red, w.door, w.stall.Milliseconds(), w.gaps.Milliseconds(), strings.Join(w.faults, "; "))
+		note := strings.Join(w.faults, "; ")
+		if w.repeated {
+			note += " (the guest had no time: came again)"
+		}
+		fmt.Fprintf(t, "%s\t%s\t%s\t%.3f\t%.3f\t%d\t%d\t%v\t%d\t%.0f\t%d\t%s\n", w.kind, w.got, w.prompt, w.match, w.picture, w.green, w.red, w.door, w.stall.Milliseconds(), 100*w.busy, w.gaps.Milliseconds(), note)
+		if w.repeated {
+			continue
+		}
 		for _, f := range w.faults {
 			faults = append(faults, w.kind+": "+f)
 		}
+		starved = starved || w.excused() && !r.exact
 	}
 	t.Flush()
 	if len(faults) > 0 {
 		err := fmt.Errorf("not as expected:\n  %s", strings.Join(faults, "\n  "))
-		for _, w := range rows {
-			if w.stall > starved {
-				return fmt.Errorf("%w; %w", err, errStarved)
-			}
+		if starved {
+			return fmt.Errorf("%w; %w", err, errStarved)
 		}
 		return err
 	}
 	return ctx.Err()
 }
 
-// starved is how long a guest may be without time before what it did says
-// nothing about the kiosk: as long as its sound device and recorder hold out.
-const starved = 2 * audio.Buffer
+// anew puts what has to be done again behind plan[0]: the code that is shown
+// again needs a fresh one before it.
+func anew(plan []string) []string {
+	if plan[0] == "again" {
+		return append([]string{"", "good", "again"}, plan[1:]...)
+	}
+	return append([]string{""}, plan...)
+}
 
-var errStarved = errors.New("but the machine gave the guest no time for longer than its sound device holds out")
+// visit is a visitor, ready to be played.
+type visit struct {
+	pictures [][]byte
+	verdict  string // that belongs to the pass
+	issued   time.Time
+}
+
+// old says whether the pass's time may be over before the kiosk has answered.
+func (v visit) old() bool { return time.Since(v.issued) > pass.Lifetime-3*time.Second }
+
+func (r *rig) prepare(ctx context.Context, kind string, key ed25519.PrivateKey) (v visit, err error) {
+	v.issued = time.Now()
+	text, verdict, err := mint(kind, key, r.issuer, v.issued)
+	if err != nil {
+		return v, err
+	}
+	v.verdict = verdict
+	v.pictures, err = r.feeder.visit(ctx, text)
+	return v, err
+}
 
 // visitor shows a code and waits until the kiosk has done with it.
 func (r *rig) visitor(ctx context.Context, w *row, pictures [][]byte, shot string) error {
+	e, ok := expected[w.want]
+	look := r.screen != "" && ok
+	var want, img *image.RGBA
+	if look {
+		want = drawn(r.painter, r.shape, e.scene)
+	}
+	r.heart.since()
 	began, ended, err := r.feeder.show(ctx, pictures)
 	if err != nil {
 		return err
 	}
 	w.from = began
 	r.ear.longestStall()
-	if wait(ctx, 8*time.Second, func() bool { return len(r.diary.between(began, time.Now())) > 0 }) && r.screen != "" {
-		wait(ctx, 300*time.Millisecond, func() bool { return false }) // the screen is drawn
-		img, err := screenshot(r.screen, r.shape, filepath.Join(r.out, shot))
-		if err != nil {
-			return err
-		}
-		if e, ok := expected[w.want]; ok {
-			w.picture = alike(r.painter, img, e.scene)
+	if wait(ctx, 8*time.Second, func() bool { return len(r.diary.between(began, time.Now())) > 0 }) && look {
+		// Once where it is there in time; comparing takes time that a prompt wants.
+		for _, pause := range []time.Duration{300, 500, 1000} {
+			wait(ctx, pause*time.Millisecond, func() bool { return false })
+			if img, err = screenshot(r.screen, r.shape); err != nil {
+				return err
+			}
+			if w.picture = alike(img, want); w.picture >= samePicture || r.exact {
+				break
+			}
 		}
 	}
 	select {
@@ -153,7 +233,13 @@ func (r *rig) visitor(ctx context.Context, w *row, pictures [][]byte, shot strin
 		return silent && time.Since(last) > time.Second && len(r.ear.heard(began, time.Now())) > 0 && r.pins.allLow()
 	})
 	w.to = time.Now()
-	w.stall = r.ear.longestStall()
+	w.stall, w.busy = r.heart.since()
+	w.stall = max(w.stall, r.ear.longestStall())
+	if img != nil {
+		if err := keep(img, filepath.Join(r.out, shot)); err != nil {
+			return err
+		}
+	}
 	return ctx.Err()
 }
 
@@ -171,16 +257,22 @@ func (r *rig) judge(w *row, known prompts) {
 	sounds := r.ear.heard(w.from, w.to)
 	if len(sounds) == 0 {
 		w.fault("nothing was heard")
+		w.torn++
 	} else {
 		w.heard = sounds[0].at.Sub(w.from)
 		w.prompt, w.match = r.ear.name(sounds[0], known)
-		if w.match < sameSound { // torn, perhaps
+		if w.match < sameSound && !r.exact { // torn, perhaps
 			var share float64
-			if share, w.gaps = r.ear.pieces(sounds[0], known[e.prompt]); share >= mostPieces && w.stall > audio.Buffer {
+			if share, w.gaps = r.ear.pieces(sounds[0], known[e.prompt]); share >= mostPieces && (w.stall > tears || w.busy > saturated) {
 				w.prompt, w.match = e.prompt, share
 			}
 		}
-		if w.prompt != e.prompt || w.match < mostPieces {
+		least := mostPieces
+		if r.exact {
+			least = exactSound
+		}
+		if w.prompt != e.prompt || w.match < least {
+			w.torn++
 			w.fault("heard %q (match %.2f, gaps of %v), want %q", w.prompt, w.match, w.gaps, e.prompt)
 		}
 	}
@@ -196,15 +288,19 @@ func (r *rig) judge(w *row, known prompts) {
 	if good && (w.green != 1 || w.red != 0 || len(w.door) != 1) || !good && (w.green != 0 || w.red != 1 || len(w.door) != 0) {
 		w.fault("lamps and door: green %d, red %d, door %d", w.green, w.red, len(w.door))
 	}
+	slack := pulseSlack + w.stall
+	if r.exact {
+		slack = exactPulse
+	}
 	for _, ms := range w.door {
-		if off := time.Duration(ms)*time.Millisecond - r.door; max(off, -off) > pulseSlack+w.stall {
+		if off := time.Duration(ms)*time.Millisecond - r.door; max(off, -off) > slack {
 			w.fault("the door's pulse lasted %d ms, not %v", ms, r.door)
 		}
 	}
 }
 
-// registered waits for the visits of the accepted to reach the registry, once
-// each, with the time of their scan.
+// registered waits for the visits of those whom the kiosk accepted to reach the
+// registry, once each, with the time of their scan.
 func (r *rig) registered(ctx context.Context, rows []*row) (faults []string) {
 	if r.db == "" {
 		return nil
@@ -216,7 +312,7 @@ func (r *rig) registered(ctx context.Context, rows []*row) (faults []string) {
 	defer db.Close()
 	var want []*row
 	for _, w := range rows {
-		if w.want == string(kiosk.Accepted) {
+		if w.got == string(kiosk.Accepted) {
 			want = append(want, w)
 		}
 	}
@@ -255,59 +351,4 @@ func scanned(ctx context.Context, db *sql.DB, since int64) (all []int64, err err
 		all = append(all, ms)
 	}
 	return all, rows.Err()
-}
-
-// measure lets good visitors come and takes the time from the first picture
-// with a whole code, written to the camera, to the first audible sample at the
-// far end of the sound card.
-func (r *rig) measure(ctx context.Context, key ed25519.PrivateKey) error {
-	var told, heard, stalled []float64
-	var faults []string
-	for i := range r.bench {
-		text, _, err := mint("good", key, r.issuer, time.Now())
-		if err != nil {
-			return err
-		}
-		pictures, err := r.feeder.visit(ctx, text)
-		if err != nil {
-			return err
-		}
-		wait(ctx, time.Second+time.Duration(i%7)*37*time.Millisecond, func() bool { return false })
-		w := &row{kind: fmt.Sprint("visitor ", i+1), want: string(kiosk.Accepted), picture: 1}
-		if err := r.visitor(ctx, w, pictures, ""); err != nil {
-			return err
-		}
-		answers, sounds := r.diary.between(w.from, w.to), r.ear.heard(w.from, w.to)
-		if len(answers) != 1 || answers[0].verdict != w.want || len(sounds) == 0 {
-			faults = append(faults, fmt.Sprintf("%s: %d answers, %d sounds", w.kind, len(answers), len(sounds)))
-			continue
-		}
-		told = append(told, milliseconds(answers[0].at.Sub(w.from)))
-		heard = append(heard, milliseconds(sounds[0].at.Sub(w.from)))
-		stalled = append(stalled, milliseconds(w.stall))
-	}
-	if len(faults) > 0 {
-		return fmt.Errorf("not as expected:\n  %s", strings.Join(faults, "\n  "))
-	}
-	fmt.Printf("\n%s %s, %d pictures a second (%d of %d late), %d visitors; milliseconds from the first picture with a whole code\n",
-		r.format, r.size, r.feeder.node.fps, r.feeder.late, r.feeder.count, len(heard))
-	t := tabwriter.NewWriter(os.Stdout, 0, 0, 2, ' ', tabwriter.AlignRight)
-	fmt.Fprintln(t, "to\tmin\tp50\tp95\tmax\t")
-	for _, line := range []struct {
-		name string
-		ms   []float64
-	}{{"line in the log", told}, {"first audible sample", heard}, {"(guest without time)", stalled}} {
-		fmt.Fprintf(t, "%s\t%.0f\t%.0f\t%.0f\t%.0f\t\n", line.name, quantile(line.ms, 0), quantile(line.ms, 0.5), quantile(line.ms, 0.95), quantile(line.ms, 1))
-	}
-	t.Flush()
-	fmt.Printf("bench: kiosk.frame_to_heard.p50 %.0f ms\nbench: kiosk.frame_to_heard.p95 %.0f ms\n", quantile(heard, 0.5), quantile(heard, 0.95))
-	return ctx.Err()
-}
-
-func milliseconds(d time.Duration) float64 { return float64(d) / float64(time.Millisecond) }
-
-// quantile is the smallest value that a share q of all values do not exceed.
-func quantile(values []float64, q float64) float64 {
-	sorted := slices.Sorted(slices.Values(values))
-	return sorted[max(0, int(math.Ceil(q*float64(len(sorted))))-1)]
 }

@@ -42,6 +42,7 @@ type options struct {
 	plan               string
 	bench              int
 	door               time.Duration
+	exact              bool
 	command            []string
 }
 
@@ -63,6 +64,7 @@ func main() {
 	flag.StringVar(&o.plan, "plan", "good,again,expired,forged,vaccinated", "the visitors")
 	flag.IntVar(&o.bench, "bench", 0, "instead of the plan, measure with so many good visitors")
 	flag.DurationVar(&o.door, "door", time.Second, "door_time in kiosk.toml")
+	flag.BoolVar(&o.exact, "exact", false, "the guest has a clock of its own and never lacks time: forgive nothing")
 	vouch := flag.Bool("synchronised", false, "only tell the kernel that its clock is synchronised, as an NTP client does")
 	flag.Parse()
 	o.command = flag.Args()
@@ -98,6 +100,7 @@ type rig struct {
 	options
 	feeder  *feeder
 	ear     *ear
+	heart   *heart
 	diary   *diary
 	pins    *pins
 	painter *display.Painter
@@ -106,7 +109,7 @@ type rig struct {
 }
 
 func run(ctx context.Context, o options) error {
-	r := &rig{options: o, ear: &ear{}, diary: &diary{}, pins: &pins{files: map[string]string{}, high: map[string]bool{}}}
+	r := &rig{options: o, ear: &ear{}, heart: &heart{}, diary: &diary{}, pins: &pins{files: map[string]string{}, high: map[string]bool{}}}
 	var size image.Point
 	if _, err := fmt.Sscanf(o.size, "%dx%d", &size.X, &size.Y); err != nil {
 		return fmt.Errorf("-size is %q: give it like 1280x720", o.size)
@@ -154,6 +157,7 @@ func run(ctx context.Context, o options) error {
 	g, ctx := errgroup.WithContext(ctx)
 	g.Go(func() error { return r.feeder.run(ctx) })
 	g.Go(func() error { return r.ear.run(ctx, "hw:Loopback,1,0") })
+	g.Go(func() error { return r.heart.run(ctx) })
 	g.Go(func() error { return r.diary.run(ctx, o.log) })
 	g.Go(func() error { return r.pins.run(ctx) })
 	g.Go(func() error {
