@@ -11,10 +11,10 @@ const maxAttempts = 6
 // attempt tries triples with a fresh finder, the likeliest first, and says
 // whether enough symbols have been read.
 func (d *Decoder) attempt() (done bool) {
-	d.triples = rank(d.finders, d.triples[:0:maxTriples])
+	d.triples = rank(d.finders, d.triples[:0:maxTriples], d.late)
 	d.tried = d.tried[:0]
 	for _, t := range d.triples {
-		if len(d.tried) >= 2*maxAttempts || d.over() {
+		if len(d.tried) >= 2*maxAttempts || d.late() {
 			break
 		}
 		if g, ok := d.locate(t); ok {
@@ -31,11 +31,10 @@ func (d *Decoder) attempt() (done bool) {
 		if d.known(g) {
 			continue
 		}
-		d.attempts++
 		if d.symbol(g) && len(d.symbols) >= d.opts.Max {
 			return true
 		}
-		if d.over() {
+		if d.late() {
 			return false
 		}
 	}
@@ -176,6 +175,9 @@ func (d *Decoder) decided(g *grid, l *layout) bool {
 		if d.decode(g, l) {
 			return true
 		}
+		if d.late() {
+			break
+		}
 	}
 	return false
 }
@@ -189,8 +191,7 @@ func (d *Decoder) legible() bool {
 // equalised makes the last attempts on modules that have been sampled.
 func (d *Decoder) equalised(g *grid, l *layout) bool {
 	for reach := 1; reach <= maxReach && !d.late(); reach++ {
-		d.modules.equalise(l, reach)
-		if d.decode(g, l) {
+		if d.modules.equalise(l, reach, d.late) && d.decode(g, l) {
 			return true
 		}
 	}
@@ -215,6 +216,9 @@ func (d *Decoder) decode(g *grid, l *layout) bool {
 			continue
 		}
 		for _, share := range [...]float32{0, 0.35, 0.65} {
+			if d.late() {
+				return false
+			}
 			r, ok := d.words.read(o.soft, l, o.format, share)
 			// Erasures use the redundancy up that would tell a wrong reading: nine of ten
 			// codewords that are trusted must then be right as they are.

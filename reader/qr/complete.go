@@ -80,7 +80,7 @@ func (d *Decoder) third(a, b *finder, modules float32) (found bool) {
 	for _, side := range [2]float32{modules, -modules} {
 		var best shape
 		best.score = 0.25
-		for t := -reach; t <= reach; t += 0.7 {
+		for t := -reach; t <= reach && !d.late(); t += 0.7 {
 			for r := -reach; r <= reach; r += 0.7 {
 				c := shape{
 					x: (s.x + px*side + r*s.ux + t*s.vx) * v.scale, y: (s.y + py*side + r*s.uy + t*s.vy) * v.scale,
@@ -102,11 +102,7 @@ func (d *Decoder) third(a, b *finder, modules float32) (found bool) {
 		if best.score < 0.4 {
 			continue
 		}
-		level := 0
-		for l := v.scale; l < 1; l *= 2 {
-			level++
-		}
-		if d.addFinder(newFinder(v.plane, &best, level, a.inverted)) {
+		if d.addFinder(newFinder(v.plane, &best, v.level, a.inverted)) {
 			found = true
 		}
 	}

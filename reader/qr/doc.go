@@ -4,7 +4,7 @@
 // Use [New] once and [Decoder.Decode] for each picture; set Options.Stream for
 // the frames of a camera. [Decoder.Finding] says what is wrong with a picture
 // in which nothing could be read, [Explain] draws what each step sees. The package promises
-// that no picture, whatever its content, makes it panic, that Decode ends about its budget later,
+// that no picture, whatever its content, makes it panic, that Decode ends within its budget,
 // that it takes no memory once it has seen pictures of a size, and that a
 // picture without a code costs time but is not an error.
 //
@@ -21,7 +21,8 @@
 //	format, layout   level, mask and version; where each codeword's modules lie
 //	codewords, rs    codewords, the least sure of them erased; Reed–Solomon
 //	content, text    segments, bytes, text
-//	look, attempt    the order of all this, and what it may cost
+//	look, attempt    the order of all this
+//	budget           what it may cost
 //	track, fuse      frame after frame: where it was before, what has been seen of it so far
 //	finding, explain for people
 //

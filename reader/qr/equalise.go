@@ -13,7 +13,8 @@ const (
 // (decision-directed estimation and soft parallel interference cancellation,
 // as in S. Verdú, "Multiuser Detection", 7). A Laplacian assumes that blur is
 // round and small; this learns which way the hand moved.
-func (m *modules) equalise(l *layout, reach int) {
+// It gives false where there was no time, or nothing to learn from.
+func (m *modules) equalise(l *layout, reach int, late func() bool) bool {
 	n := m.side
 	m.light, m.bits, m.rest = grow(m.light, n*n), grow(m.bits, n*n), grow(m.rest, n*n)
 	for i := range m.light {
@@ -23,8 +24,8 @@ func (m *modules) equalise(l *layout, reach int) {
 	for range 2 {
 		m.guess(l)
 		h, ok := m.spread(reach)
-		if !ok {
-			return
+		if !ok || late() {
+			return false
 		}
 		energy := float32(0)
 		for _, t := range h {
@@ -40,8 +41,12 @@ func (m *modules) equalise(l *layout, reach int) {
 				m.soft[i] = 0.8*m.soft[i]/energy + b
 			}
 			m.guess(l)
+			if late() {
+				return false
+			}
 		}
 	}
+	return true
 }
 
 // guess sets bits to what soft says, −1 light … 1 dark, and to the truth where it is known.

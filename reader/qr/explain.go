@@ -3,6 +3,7 @@ package qr
 import (
 	"image"
 	"image/color"
+	"time"
 )
 
 // NamedPicture is what one step of reading sees.
@@ -24,7 +25,7 @@ var (
 // modules' gray levels and what was decided. Steps that were not reached are
 // left out. The error is Decode's.
 func Explain(g *image.Gray) ([]NamedPicture, error) {
-	d := New(Options{Thorough: true})
+	d := New(Options{Thorough: true, Budget: time.Second}) // someone is waiting, but no visitor
 	symbols, err := d.Decode(g)
 	if err != nil || d.planes[0].pix == nil {
 		return nil, err
@@ -35,7 +36,7 @@ func Explain(g *image.Gray) ([]NamedPicture, error) {
 	out := []NamedPicture{{"1-threshold", d.drawThreshold(p, marks)}}
 
 	marked := copyOf(p)
-	for _, h := range d.scanner.scan(p, marks, 1, false) {
+	for _, h := range d.scanner.scan(p, marks, 1, false, func() bool { return false }) {
 		for k := range int(h.width) {
 			plot(marked, h.x-h.width/2+float32(k), h.y, inkHit)
 		}

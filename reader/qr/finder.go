@@ -9,8 +9,9 @@ type finder struct {
 	quality  float32 // more is better
 	contrast float32 // gray levels between its dark and light
 	inverted bool
-	fresh    bool // found by the newest search
-	bound    bool // a third has been looked for
+	fresh    bool    // found by the newest search
+	bound    bool    // a third has been looked for
+	dx, dy   float32 // its way since the last frame, where it has been followed
 }
 
 // ray is what a line from a finder pattern's centre outwards crosses: the

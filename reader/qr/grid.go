@@ -17,6 +17,7 @@ type grid struct {
 type view struct {
 	*plane
 	scale float32 // level-0 pixels to this plane's
+	level int
 }
 
 func (v *view) luma(x, y float32) float32 { return v.at(x*v.scale, y*v.scale) }

@@ -80,5 +80,5 @@ func (d *Decoder) view(pitch float32) view {
 		n++
 		pitch /= 2
 	}
-	return view{d.level(n), 1 / float32(int(1)<<n)}
+	return view{d.level(n), 1 / float32(int(1)<<n), n}
 }

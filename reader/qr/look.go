@@ -55,10 +55,9 @@ const (
 
 // look reads p's symbols into d.symbols.
 func (d *Decoder) look(p plane) {
-	d.began = d.opts.Now()
-	d.until = d.began.Add(d.opts.Budget * 3 / 4) // the step that is being taken may need the rest
+	d.begin(&p)
 	d.symbols, d.finders = d.symbols[:0], d.finders[:0]
-	d.fused, d.attempts = false, 0
+	d.fused = false
 	d.best.score = -1
 	if d.opts.Stream && d.still.unmoved(&p) {
 		return
@@ -71,7 +70,11 @@ func (d *Decoder) look(p plane) {
 	for n := 0; n < levels && d.planes[n].pix != nil; n++ {
 		d.prepare(n)
 	}
+	d.prepared(&p)
 	d.search()
+	if d.opts.Stream {
+		d.remember()
+	}
 	if len(d.symbols) > 0 || d.best.score > 0 {
 		d.still.frames = 0
 	}
@@ -85,8 +88,7 @@ func (d *Decoder) look(p plane) {
 }
 
 func (d *Decoder) search() {
-	d.patient = true
-	if d.opts.Stream && d.track() && len(d.symbols) >= d.opts.Max {
+	if d.opts.Stream && (d.track() && len(d.symbols) >= d.opts.Max || d.follow()) {
 		return
 	}
 	list := &always
@@ -96,16 +98,18 @@ func (d *Decoder) search() {
 	case d.marks[0].quiet() >= noise:
 		list = &noisy
 	}
+	from := d.resume
 	for i := range list {
-		if d.try(&list[i]) || d.over() {
+		d.resume = (from + i) % len(list)
+		if d.late() || d.try(&list[d.resume]) {
 			return
 		}
 	}
-	d.patient = false
+	d.resume = 0
 	if d.opts.Stream && len(d.symbols) > 0 {
 		return // whoever showed this one is waiting; the next frame looks for more
 	}
-	if !d.marks[0].busy() || d.late() || d.complete() {
+	if !d.promising() && !d.marks[0].busy() || d.late() || d.complete() {
 		return
 	}
 	d.turn++
@@ -129,13 +133,6 @@ func (d *Decoder) promising() bool {
 	}
 	return false
 }
-
-// late: the budget is spent.
-func (d *Decoder) late() bool { return d.opts.Now().After(d.until) }
-
-// over is late for what is done for every picture: the first searches and the first two symbols located are
-// bounded by counts and not by time, so that a slow moment of the machine makes no picture unreadable.
-func (d *Decoder) over() bool { return !(d.patient && d.attempts < 2) && d.late() }
 
 // try searches in one way and attempts what it finds. It says whether enough symbols have been read.
 func (d *Decoder) try(s *search) (done bool) {
@@ -175,7 +172,7 @@ func (d *Decoder) find(p *plane, s *search) (fresh bool) {
 	if d.opts.Thorough {
 		step = 1
 	}
-	hits := d.scanner.scan(p, marks, step, d.opts.DarkOnLight)
+	hits := d.scanner.scan(p, marks, step, d.opts.DarkOnLight, d.late)
 	looked := 0
 	for _, many := range [2]bool{true, false} { // what several rows cross comes first
 		for i := range hits {
@@ -190,7 +187,7 @@ func (d *Decoder) find(p *plane, s *search) (fresh bool) {
 			if f, ok := inspect(p, s.level, h); ok {
 				fresh = d.addFinder(f) || fresh
 			}
-			if looked++; looked >= maxInspected || looked%32 == 0 && d.over() {
+			if looked++; looked >= maxInspected || looked%8 == 0 && d.late() {
 				return fresh
 			}
 		}

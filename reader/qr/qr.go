@@ -43,9 +43,10 @@ type Options struct {
 	// are not searched again and again, and what a frame shows of a symbol that
 	// could not be read is added to what earlier ones showed.
 	Stream bool
-	// Budget is how long Decode may search one picture; 0 means 25 ms. It is
-	// looked at between steps, which take a few milliseconds on a large picture;
-	// what is done for every picture is bounded by counts instead.
+	// Budget is how long Decode may take for a picture of up to 1920×1080 pixels, in proportion for a
+	// larger one, whatever it shows; of a stream, the next frames go on where it ended. 0 means 25 ms, or, where
+	// this machine is so slow that it would hardly read anything in that, five times what its
+	// first step takes for 1280×720 pixels.
 	Budget time.Duration
 	// Now measures the budget and the age of evidence; nil means time.Now.
 	Now func() time.Time
@@ -53,13 +54,14 @@ type Options struct {
 
 // Decoder reads symbols. It keeps work buffers and is used by one goroutine at a time.
 type Decoder struct {
-	opts  Options
-	began time.Time
-	until time.Time
-	// patient: bounds are counts for now, not time.
-	patient  bool
-	attempts int // symbols sampled so far
-	turn     int // frames so far: which of the slower searches begins
+	opts   Options
+	began  time.Time
+	until  time.Time
+	spent  bool          // it is later than until
+	paced  bool          // the budget may follow the machine's pace:
+	pace   time.Duration // the least that preparing 1280×720 pixels has taken
+	resume int           // the first search that the last frame had no time for
+	turn   int           // frames so far: which of the slower searches begins
 
 	planes  [levels]plane
 	memory  [levels][]byte // of the planes above level 0
@@ -83,6 +85,7 @@ type Decoder struct {
 	seen    [2]evidence
 	fused   bool
 	trail   trail
+	past    []finder // of the last frame
 	still   still
 	finding Finding
 	best    grid    // the best located symbol of the picture …
@@ -97,23 +100,29 @@ func New(o Options) *Decoder {
 	if o.Max < 1 {
 		o.Max = 1
 	}
-	if o.Budget <= 0 {
-		o.Budget = 25 * time.Millisecond
+	paced := o.Budget <= 0
+	if paced {
+		o.Budget = defaultBudget
 	}
 	if o.Thorough {
-		o.Budget *= 10
+		o.Budget *= thoroughly
 	}
 	if o.Now == nil {
 		o.Now = time.Now
 	}
 	return &Decoder{
 		opts:    o,
+		paced:   paced,
 		finders: make([]finder, 0, 2*maxFinders),
 		triples: make([]triple, 0, maxTriples),
 		tried:   make([]grid, 0, maxTriples),
 		matches: make([]match, 0, maxMatches),
+		past:    make([]finder, 0, maxFollowed),
 	}
 }
+
+// thoroughly is how many budgets a picture is worth that is looked at thoroughly.
+const thoroughly = 10
 
 const (
 	maxSide = 1 << 14 // bounds a picture's sides, so that no index overflows

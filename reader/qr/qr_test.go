@@ -75,6 +75,9 @@ func fill(rng *rand.Rand, v int, l gen.Level) string {
 	return string(b)
 }
 
+// unhurried is a budget under which no test depends on how fast the machine is.
+const unhurried = time.Minute
+
 func one(t *testing.T, d *qr.Decoder, g *image.Gray) qr.Symbol {
 	t.Helper()
 	got, err := d.Decode(g)
@@ -86,7 +89,7 @@ func one(t *testing.T, d *qr.Decoder, g *image.Gray) qr.Symbol {
 
 func TestVersionsLevelsRotations(t *testing.T) {
 	rng := rand.New(rand.NewPCG(1, 2))
-	d := qr.New(qr.Options{})
+	d := qr.New(qr.Options{Budget: unhurried})
 	for v := 1; v <= 15; v++ {
 		for l, name := range "LMQH" {
 			text := fill(rng, v, gen.Level(l))
@@ -107,7 +110,7 @@ func TestVersionsLevelsRotations(t *testing.T) {
 func TestInvertedMirroredAndCorners(t *testing.T) {
 	const text = "MJ1:HELD BEFORE A MIRROR"
 	c := encode(t, 7, gen.M, coding.Alpha(text))
-	d := qr.New(qr.Options{})
+	d := qr.New(qr.Options{Budget: unhurried})
 	for _, inverted := range []bool{false, true} {
 		for _, mirrored := range []bool{false, true} {
 			t.Run(fmt.Sprintf("inverted %v, mirrored %v", inverted, mirrored), func(t *testing.T) {
@@ -155,7 +158,7 @@ func TestContent(t *testing.T) {
 		{"all alphanumerics", []coding.Encoding{coding.Alpha(alnum + "%%")}, alnum + "%%", alnum + "%%"},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
-			d := qr.New(qr.Options{})
+			d := qr.New(qr.Options{Budget: unhurried})
 			s := one(t, d, draw(encode(t, 12, gen.M, tt.segments...), 4, 0, false, false))
 			if !bytes.Equal(s.Bytes, []byte(tt.bytes)) {
 				t.Errorf("bytes %q, want %q", s.Bytes, tt.bytes)
@@ -176,7 +179,7 @@ func TestTwoCodes(t *testing.T) {
 		copy(g.Pix[y*g.Stride:], a.Pix[y*w:(y+1)*w])
 		copy(g.Pix[y*g.Stride+w:], b.Pix[y*w:(y+1)*w])
 	}
-	got, err := qr.New(qr.Options{Max: 4}).Decode(g)
+	got, err := qr.New(qr.Options{Max: 4, Budget: unhurried}).Decode(g)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -199,7 +202,7 @@ func TestPartOfAPicture(t *testing.T) {
 		copy(outer.Pix[(y+20)*outer.Stride+33:], inner.Pix[y*w:(y+1)*w])
 	}
 	part := outer.SubImage(image.Rect(33, 20, 33+w, 20+w)).(*image.Gray)
-	s := one(t, qr.New(qr.Options{}), part)
+	s := one(t, qr.New(qr.Options{Budget: unhurried}), part)
 	if want := image.Pt(33+w/2-c.Size*5/2, 20+w/2-c.Size*5/2); s.Text != "PART" || max(s.Corners[0].Sub(want).X, want.Sub(s.Corners[0]).X) > 5 {
 		t.Errorf("text %q, first corner %v, want about %v", s.Text, s.Corners[0], want)
 	}

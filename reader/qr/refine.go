@@ -65,7 +65,7 @@ func (d *Decoder) refine(g *grid, l *layout, v *view) (found int) {
 			near = 2.5
 		}
 		// From the far corner outwards, so that each fit helps the next ring.
-		for ring := 1; ring <= last; ring++ {
+		for ring := 1; ring <= last && !d.late(); ring++ {
 			for i := last - ring; i <= last; i++ {
 				for k := last - ring; k <= last; k++ {
 					if i != last-ring && k != last-ring || !l.hasAlignment(i, k) {
@@ -169,6 +169,9 @@ func (d *Decoder) jiggle(g *grid, l *layout, v *view) {
 	ux, uy, vx, vy := g.step(side/2, side/2)
 	for _, d0 := range [4]float32{0.8, 0.4, 0.2, 0.1} {
 		for range 3 {
+			if d.late() {
+				return
+			}
 			moved := false
 			for i := 3; i >= 0; i-- {
 				step := d0

@@ -22,13 +22,16 @@ type scanner struct {
 	last []int32
 }
 
-// scan crosses every step-th row of p and gathers hits.
-func (s *scanner) scan(p *plane, t *thresholds, step int, darkOnly bool) []hit {
+// scan crosses every step-th row of p and gathers hits, until it is late.
+func (s *scanner) scan(p *plane, t *thresholds, step int, darkOnly bool, late func() bool) []hit {
 	s.at = grow(s.at, p.w+2)
 	s.hits = grow(s.hits, maxHits)[:0]
 	s.last = grow(s.last, 2*(p.w/16+3))
 	clear(s.last)
 	for y := step / 2; y < p.h; y += step {
+		if y&31 < step && late() {
+			break
+		}
 		at := t.edges(p, y, s.at)
 		for i := 0; i+5 < len(at); i++ {
 			total, core := at[i+5]-at[i], at[i+3]-at[i+2]

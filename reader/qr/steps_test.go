@@ -7,6 +7,7 @@ import (
 	"math/rand/v2"
 	"strings"
 	"testing"
+	"time"
 
 	gen "rsc.io/qr"
 	"rsc.io/qr/coding"
@@ -291,19 +292,21 @@ func TestEqualise(t *testing.T) {
 	}
 	m.decide(0)
 	before := count()
-	m.equalise(newLayout(10), 2)
+	m.equalise(newLayout(10), 2, never)
 	if after := count(); after > n*n/100 || before < n*n/40 {
 		t.Errorf("%d of %d modules wrong before, %d after", before, n*n, after)
 	}
 }
 
+func never() bool { return false }
+
 func TestRank(t *testing.T) {
 	at := func(x, y, m float32) finder {
-		return finder{shape: shape{x: x, y: y, ux: m, vy: m, score: 0.9}, size: 7 * m, quality: 0.9, contrast: 100}
+		return finder{shape: shape{x: x, y: y, ux: m, vy: m, score: 0.9}, size: 7 * m, quality: 0.9, contrast: 100, fresh: true}
 	}
 	truth := []finder{at(100, 100, 4), at(300, 100, 4), at(100, 300, 4)}
 	finders := append([]finder{at(200, 200, 4), at(400, 140, 7), at(90, 180, 4), at(333, 281, 2)}, truth...)
-	got := rank(finders, make([]triple, 0, maxTriples))
+	got := rank(finders, make([]triple, 0, maxTriples), never)
 	if len(got) == 0 || got[0].a != 4 || got[0].b != 5 || got[0].c != 6 {
 		t.Errorf("triples %v, want 4 5 6 first", got)
 	}
@@ -371,7 +374,7 @@ func TestFindings(t *testing.T) {
 		{"moving", show(5, spoil, 1.45, 0, 60), Moving},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
-			d := New(Options{Thorough: true})
+			d := New(Options{Thorough: true, Budget: time.Minute})
 			if _, err := d.Decode(tt.g); err != nil {
 				t.Fatal(err)
 			}

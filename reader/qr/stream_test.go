@@ -132,7 +132,7 @@ func TestNoAllocation(t *testing.T) {
 	// A budget that does not end makes the frames take every step.
 	hard := noisy(draw(encode(t, 8, gen.L, coding.Alpha(fillTo("HARD TO READ", 180))), 3, 4, false, false), 46, 1)
 	for name, g := range map[string]*image.Gray{"hit": frames[50], "empty": frames[5], "noise": noise, "hard": hard} {
-		for _, o := range []qr.Options{{Now: new(clock).now}, {Stream: true}} {
+		for _, o := range []qr.Options{{Now: new(clock).now}, {Stream: true, Budget: unhurried}} {
 			d := qr.New(o)
 			for range 7 { // each search has its turn
 				if _, err := d.Decode(g); err != nil {

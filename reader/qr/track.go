@@ -10,6 +10,84 @@ type trail struct {
 // maxTrail is for how many frames a symbol is looked for where it was.
 const maxTrail = 5
 
+// A finder pattern seen this well is looked for in the next frame where it was: noise and motion seldom leave
+// all three of a symbol to be found in the same frame.
+const leastFollowed = 0.62
+
+// maxFollowed is how many are, an eighth of a millisecond each.
+const maxFollowed = 8
+
+// remember keeps the frame's best finder patterns for the next one.
+func (d *Decoder) remember() {
+	d.past = d.past[:0]
+	for i := range d.finders {
+		f := d.finders[i]
+		if f.score < leastFollowed {
+			continue
+		}
+		at := len(d.past)
+		if at == maxFollowed {
+			if at--; d.past[at].score >= f.score {
+				continue
+			}
+		} else {
+			d.past = append(d.past, f)
+		}
+		for ; at > 0 && d.past[at-1].score < f.score; at-- {
+			d.past[at] = d.past[at-1]
+		}
+		d.past[at] = f
+	}
+}
+
+// follow looks for the last frame's finder patterns around where they were going, and attempts what it finds.
+func (d *Decoder) follow() (done bool) {
+	for i := range d.past {
+		if d.late() {
+			break
+		}
+		f := &d.past[i]
+		v := d.view(f.size / 7)
+		s := f.shape.moved(f.dx, f.dy, v.scale)
+		best := seek(v.plane, s, 5, f.inverted)
+		if best.score < leastFinder {
+			continue
+		}
+		o := newFinder(v.plane, &best, v.level, f.inverted)
+		o.dx, o.dy = o.x-f.x, o.y-f.y
+		d.addFinder(o)
+	}
+	return len(d.finders) > 2 && d.attempt()
+}
+
+// moved is s displaced by (dx, dy), in a plane of that scale.
+func (s shape) moved(dx, dy, scale float32) shape {
+	return shape{x: (s.x + dx) * scale, y: (s.y + dy) * scale, ux: s.ux * scale, uy: s.uy * scale, vx: s.vx * scale, vy: s.vy * scale}
+}
+
+// seek finds the finder pattern within reach modules of s that agrees best.
+func seek(p *plane, s shape, reach float32, inverted bool) shape {
+	sign := float32(1)
+	if inverted {
+		sign = -1
+	}
+	best := s
+	best.score = sign * s.glance(p)
+	for b := -reach; b <= reach; b += 0.75 {
+		for a := -reach; a <= reach; a += 0.75 {
+			o := s
+			o.x += a*s.ux + b*s.vx
+			o.y += a*s.uy + b*s.vy
+			if o.score = sign * o.glance(p); o.score > best.score {
+				best = o
+			}
+		}
+	}
+	best.score = sign * finderPattern.correlate(p, &best)
+	best.climb(p, sign)
+	return best
+}
+
 // track looks for the finder patterns of the last symbol around where they
 // were, with the shapes they had, and attempts what it finds there.
 func (d *Decoder) track() (done bool) {
@@ -19,44 +97,23 @@ func (d *Decoder) track() (done bool) {
 	}
 	t.frames++
 	v := d.viewOf(&t.grid)
-	level := 0
-	for s := v.scale; s < 1; s *= 2 {
-		level++
-	}
-	sign := float32(1)
-	if t.inverted {
-		sign = -1
-	}
 	far := float32(t.side) - 3.5
 	var dx, dy float32
 	for i, c := range [3][2]float32{{3.5, 3.5}, {far, 3.5}, {3.5, far}} {
 		ux, uy, vx, vy := t.step(c[0], c[1])
 		x, y := t.at(c[0], c[1])
-		s := shape{x: (x + dx) * v.scale, y: (y + dy) * v.scale, ux: ux * v.scale, uy: uy * v.scale, vx: vx * v.scale, vy: vy * v.scale}
+		s := shape{x: x, y: y, ux: ux, uy: uy, vx: vx, vy: vy}.moved(dx, dy, v.scale)
 		reach := float32(6) // modules
 		if i > 0 {
 			reach = 2.5 // the first has told where to
 		}
-		best := s
-		best.score = sign * s.glance(v.plane)
-		for b := -reach; b <= reach; b += 0.75 {
-			for a := -reach; a <= reach; a += 0.75 {
-				o := s
-				o.x += a*s.ux + b*s.vx
-				o.y += a*s.uy + b*s.vy
-				if o.score = sign * o.glance(v.plane); o.score > best.score {
-					best = o
-				}
-			}
-		}
-		best.score = sign * finderPattern.correlate(v.plane, &best)
-		best.climb(v.plane, sign)
+		best := seek(v.plane, s, reach, t.inverted)
 		if best.score < leastFinder {
 			d.finders = d.finders[:0]
 			return false
 		}
 		dx, dy = best.x/v.scale-x, best.y/v.scale-y
-		f := newFinder(v.plane, &best, level, t.inverted)
+		f := newFinder(v.plane, &best, v.level, t.inverted)
 		f.fresh = true
 		d.finders = append(d.finders, f)
 	}

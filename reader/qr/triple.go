@@ -12,18 +12,21 @@ const (
 	maxTriples = 48
 )
 
-// rank fills out with the likeliest triples of finders, best first. Under
+// rank fills out with the likeliest triples of finders that have not been ranked before, best first. Under
 // perspective neither the right angle nor the equal sides nor the equal sizes survive, but
 // they bend only so far; each is charged for how far it bends.
-func rank(finders []finder, out []triple) []triple {
+func rank(finders []finder, out []triple, late func() bool) []triple {
 	out = out[:0]
 	for a := range finders {
+		if a&7 == 7 && late() {
+			break
+		}
 		for b := range finders {
 			if b == a || finders[b].inverted != finders[a].inverted {
 				continue
 			}
 			for c := range finders {
-				if c == a || c == b || finders[c].inverted != finders[a].inverted {
+				if c == a || c == b || finders[c].inverted != finders[a].inverted || !(finders[a].fresh || finders[b].fresh || finders[c].fresh) {
 					continue
 				}
 				s, ok := judge(&finders[a], &finders[b], &finders[c])

@@ -1,0 +1,59 @@
+package qr
+
+import "time"
+
+// fullHD is the largest picture that one budget is for.
+const fullHD = 1920 * 1080
+
+const (
+	defaultBudget = 25 * time.Millisecond
+	// A machine is slow when preparing a picture of 1280×720 takes more than a fifth of the
+	// default budget: two thirds of the rest would be gone before the first finder pattern is looked at.
+	slowness      = 5
+	preparedPixel = 1280 * 720
+	leastPaced    = 100_000 // pixels: smaller pictures say little about the machine
+)
+
+// begin starts the clock for p.
+func (d *Decoder) begin(p *plane) {
+	d.began, d.spent = d.opts.Now(), false
+	d.until = d.began.Add(d.reserved(p, d.opts.Budget))
+	if !d.opts.Stream {
+		d.resume = 0
+	}
+}
+
+// reserved is the budget for p, less what the step that is being taken may need when it ends.
+func (d *Decoder) reserved(p *plane, budget time.Duration) time.Duration {
+	if n := p.w * p.h; n > fullHD {
+		budget = budget * time.Duration(n) / fullHD
+	}
+	return budget - budget/8
+}
+
+// prepared learns, where no budget is set, from how long p took to prepare, how slow this machine is
+// at its best, and lengthens the default budget where that is not enough to read anything.
+func (d *Decoder) prepared(p *plane) {
+	n := p.w * p.h
+	if !d.paced || n < leastPaced {
+		return
+	}
+	took := d.opts.Now().Sub(d.began) * preparedPixel / time.Duration(n)
+	if d.pace == 0 || took < d.pace {
+		d.pace = took
+	}
+	if budget := slowness * d.pace; budget > defaultBudget {
+		if d.opts.Thorough {
+			budget *= thoroughly
+		}
+		d.until = d.began.Add(d.reserved(p, budget))
+	}
+}
+
+// late: the budget is spent. Every loop whose turns add up to more than some tenths of a millisecond asks.
+func (d *Decoder) late() bool {
+	if !d.spent {
+		d.spent = d.opts.Now().After(d.until)
+	}
+	return d.spent
+}
