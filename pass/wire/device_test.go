@@ -159,6 +159,7 @@ func TestEnrol(t *testing.T) {
 		"long csr":           func(e *Enrol) { e.CSR = make([]byte, maxCSR+1) },
 		"no mac":             func(e *Enrol) { e.MAC = nil },
 		"no version":         func(e *Enrol) { e.Version = "" },
+		"huge number":        func(e *Enrol) { e.Bundle = 1 << 63 },
 		"a header's version": func(e *Enrol) { e.Version = "v1\r\nX: y" },
 		"long version":       func(e *Enrol) { e.Version = strings.Repeat("v", maxVersion+1) },
 	} {

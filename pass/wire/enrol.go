@@ -99,6 +99,8 @@ func (e Enrol) check() error {
 		return fmt.Errorf("a request for a certificate has 1 to %d bytes, got %d", maxCSR, len(e.CSR))
 	case len(e.MAC) != sha256.Size:
 		return fmt.Errorf("a mac has %d bytes, got %d", sha256.Size, len(e.MAC))
+	case e.Bundle > maxCount:
+		return errors.New("an enrolment's bundle number is at most 2^53")
 	}
 	return checkVersion(e.Version)
 }
