@@ -25,10 +25,21 @@ type DB struct {
 	sql     *sql.DB
 	dialect string
 	keys    *DayKeys
+	group   *group
 }
 
 // engine is what SQLite and PostgreSQL do each in their way.
 type engine interface {
+	// prepare makes room for visits of these days.
+	prepare(ctx context.Context, from, to Day) error
+	// past lists the days before first that have room or visits.
+	past(ctx context.Context, first Day) ([]Day, error)
+	// drop destroys the visits of a day in one transaction, in which it hands
+	// their count and digest to logged before it commits.
+	drop(ctx context.Context, day Day, logged func(tx *sql.Tx, count int64, digest []byte) error) (int64, error)
+	// scrub leaves nothing of what was destroyed in the engine's own files, as
+	// far as an engine can.
+	scrub(ctx context.Context) error
 	close() error
 }
 
@@ -61,5 +72,33 @@ func (db *DB) Ping(ctx context.Context) error {
 	return db.sql.QueryRowContext(ctx, "SELECT 1 FROM (SELECT 1) AS a LEFT JOIN (SELECT 1 FROM visits LIMIT 1) AS b ON 1 = 1").Scan(&n)
 }
 
-// Close closes the database.
-func (db *DB) Close() error { return db.engine.close() }
+// Close serves whoever waits for Put, and closes the database.
+func (db *DB) Close() error {
+	db.group.close()
+	return db.engine.close()
+}
+
+// sealed scans a sealed pass id into b.
+func (db *DB) sealed(b *[16]byte) any {
+	if db.dialect == Postgres {
+		return (*uuid)(b)
+	}
+	return (*blob)(b)
+}
+
+// lockTx serialises transactions that take the same lock, over all processes.
+// SQLite needs none: its transactions hold the write lock from their begin.
+func (db *DB) lockTx(ctx context.Context, tx *sql.Tx, lock int64) error {
+	if db.dialect == SQLite {
+		return nil
+	}
+	_, err := tx.ExecContext(ctx, "SELECT pg_advisory_xact_lock($1)", lock)
+	return err
+}
+
+// Locks that processes on one PostgreSQL share. "munjigi" in ASCII, and a number.
+const (
+	lockBase       = 0x6d756e6a69676900
+	lockAudit      = lockBase + 1
+	lockPartitions = lockBase + 2
+)

@@ -10,9 +10,9 @@ CREATE TABLE visits (
 	seq      bigint   NOT NULL, -- the kiosk's own count
 	day      integer  NOT NULL, -- of the signed iat: days since 1970-01-01, Seoul time
 	flags    smallint NOT NULL, -- wire.Flags
-	issuer   text     NOT NULL,
-	kiosk    text     NOT NULL,
-	facility text     NOT NULL,
+	issuer   text     NOT NULL COLLATE "C",
+	kiosk    text     NOT NULL COLLATE "C",
+	facility text     NOT NULL COLLATE "C",
 	PRIMARY KEY (day, sealed, issuer, kiosk)
 ) PARTITION BY RANGE (day);
 CREATE INDEX visits_facility ON visits (facility, scanned);

@@ -13,7 +13,7 @@ CREATE TABLE visits (
 	received INTEGER NOT NULL, -- Unix milliseconds, the registry's clock
 	seq      INTEGER NOT NULL, -- the kiosk's own count
 	flags    INTEGER NOT NULL, -- wire.Flags
-	PRIMARY KEY (day, issuer, sealed, kiosk)
+	PRIMARY KEY (day, sealed, issuer, kiosk)
 ) STRICT, WITHOUT ROWID;
 CREATE INDEX visits_facility ON visits (facility, scanned);
 

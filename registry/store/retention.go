@@ -1,0 +1,134 @@
+package store
+
+import (
+	"context"
+	"crypto/sha256"
+	"database/sql"
+	"encoding/binary"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"log/slog"
+	"time"
+)
+
+// Deleted is the body of the audit log's line about a day that was destroyed.
+type Deleted struct {
+	Day    string `json:"day"`    // 2026-11-22, Seoul time
+	Visits int64  `json:"visits"` // how many
+	Digest string `json:"digest"` // SHA-256 of the rows as they lay there, see digestDay
+}
+
+// KindDeleted is the kind of that line.
+const KindDeleted = "visits-deleted"
+
+// Retain destroys the days that are past their time (Days): the visits, their
+// traces in the engine's own files, and the keys of those days, which ends
+// every other copy. Each day leaves a line in the audit log. Days to come are
+// prepared. It returns how many visits were destroyed; where something fails
+// the rest is still done, and the next call does it again.
+func (db *DB) Retain(ctx context.Context, audit *Audit, now time.Time) (deleted int64, err error) {
+	today := DayOf(now)
+	first := oldest(today)
+	failed := []error{db.prepare(ctx, today-1, today+2)}
+	past, err := db.past(ctx, first)
+	failed = append(failed, err)
+	for _, day := range past {
+		n, err := db.drop(ctx, day, func(tx *sql.Tx, count int64, digest []byte) error {
+			return audit.AppendTx(ctx, tx, KindDeleted, Deleted{day.String(), count, hex.EncodeToString(digest)})
+		})
+		if err != nil {
+			failed = append(failed, fmt.Errorf("destroy the visits of %s: %w", day, err))
+			continue
+		}
+		deleted += n
+	}
+	_, err = db.keys.destroy(first)
+	failed = append(failed, err)
+	if len(past) > 0 {
+		failed = append(failed, db.scrub(ctx))
+	}
+	return deleted, errors.Join(failed...)
+}
+
+// digestDay counts and digests the visits of a day: SHA-256 over the rows in
+// the order of their key, each its sealed id (16 bytes), issuer, kiosk and
+// facility (each behind its length in 2 bytes), and iat, scan, arrival, sequence
+// and flags (each 8 bytes, big-endian). An auditor gets the same from a backup.
+func digestDay(ctx context.Context, tx *sql.Tx, table string, day Day, sealed func(*[16]byte) any) (count int64, digest []byte, err error) {
+	rows, err := tx.QueryContext(ctx, `
+		SELECT sealed, issuer, kiosk, facility, issued, scanned, received, seq, flags
+		FROM `+table+` WHERE day = $1 ORDER BY sealed, issuer, kiosk`, int64(day))
+	if err != nil {
+		return 0, nil, err
+	}
+	defer rows.Close()
+	h := sha256.New()
+	var r row
+	var line []byte
+	for rows.Next() {
+		if err := rows.Scan(sealed(&r.sealed), &r.issuer, &r.kiosk, &r.facility, &r.issued, &r.scanned, &r.received, &r.seq, &r.flags); err != nil {
+			return 0, nil, err
+		}
+		line = append(line[:0], r.sealed[:]...)
+		for _, s := range []string{r.issuer, r.kiosk, r.facility} {
+			line = append(binary.BigEndian.AppendUint16(line, uint16(len(s))), s...)
+		}
+		for _, n := range []int64{r.issued, r.scanned, r.received, r.seq, int64(r.flags)} {
+			line = binary.BigEndian.AppendUint64(line, uint64(n))
+		}
+		h.Write(line)
+		count++
+	}
+	return count, h.Sum(nil), rows.Err()
+}
+
+// Retention calls [DB.Retain] at its start, at every midnight in Seoul and
+// within the hour between. It is a task: Run it until ctx ends.
+type Retention struct {
+	db    *DB
+	audit *Audit
+	now   func() time.Time
+	log   *slog.Logger
+	ready chan struct{}
+}
+
+// NewRetention returns the task.
+func NewRetention(db *DB, audit *Audit, now func() time.Time, log *slog.Logger) *Retention {
+	return &Retention{db: db, audit: audit, now: now, log: log, ready: make(chan struct{})}
+}
+
+// Run destroys until ctx ends; then it returns nil. What fails is logged and
+// tried again a minute later.
+func (r *Retention) Run(ctx context.Context) error {
+	for first := true; ; first = false {
+		now := r.now()
+		n, err := r.db.Retain(ctx, r.audit, now)
+		// A second behind midnight, when the day is over by any rounding.
+		wait := min(time.Hour, (DayOf(now) + 1).Midnight().Add(time.Second).Sub(now))
+		switch {
+		case ctx.Err() != nil:
+			return nil
+		case err != nil:
+			r.log.Error("visits past their time are not all destroyed, tried again in a minute", "deleted", n, "error", err)
+			wait = time.Minute
+		case n > 0:
+			r.log.Info("visits past their time are destroyed", "deleted", n)
+		}
+		if first {
+			close(r.ready)
+		}
+		timer := time.NewTimer(wait)
+		select {
+		case <-ctx.Done():
+			timer.Stop()
+			return nil
+		case <-timer.C:
+		}
+	}
+}
+
+// Ready is closed behind the first round.
+func (r *Retention) Ready() <-chan struct{} { return r.ready }
+
+func (r *Retention) String() string { return "retention" }
