@@ -15,6 +15,7 @@ import (
 	"regexp"
 	"slices"
 	"strings"
+	"time"
 
 	"github.com/munjigi/munjigi/configs"
 	"github.com/munjigi/munjigi/pass"
@@ -32,18 +33,32 @@ type Brand struct {
 	Countdown   string    `toml:"countdown"` // {n}: seconds
 	CountdownEN string    `toml:"countdown_en"`
 	KeyFile     string    `toml:"key"`
+	First       string    `toml:"first"`         // "consent" or "identity"
+	Methods     []string  `toml:"methods"`       // of identity verification, in the order offered
+	Reverify    int       `toml:"reverify_days"` // 0: never by itself
+	OwnDevice   string    `toml:"own_device"`    // "page" or "code"
+	PIN         bool      `toml:"pin"`           // opens the brand's pages
+	Vaccination bool      `toml:"vaccination"`
 	Consents    []Consent `toml:"consents"`
+
+	File string `toml:"-"` // its name in the folder of brands
 
 	Key ed25519.PrivateKey `toml:"-"` // signs its passes
 }
 
 // Consent is one text a visitor must agree to.
 type Consent struct {
+	Item    string `toml:"item"`
+	Screen  int    `toml:"screen"`
+	Version string `toml:"version"` // its date
 	Title   string `toml:"title"`
 	TitleEN string `toml:"title_en"`
 	Text    string `toml:"text"`
 	TextEN  string `toml:"text_en"`
 }
+
+// healthItem is the item of the consent to the vaccination record.
+const healthItem = "health"
 
 // maxRenewals keeps a forgotten page from making codes for ever.
 const maxRenewals = 10
@@ -69,6 +84,7 @@ func LoadBrands(fsys fs.FS) ([]Brand, error) {
 		if err := b.check(); err != nil {
 			return nil, fmt.Errorf("%s: %w", path.Join("brands", name), err)
 		}
+		b.File = name
 		brands = append(brands, b)
 	}
 	if len(brands) == 0 {
@@ -113,10 +129,45 @@ func (b *Brand) check() error {
 	if len(b.Consents) == 0 {
 		return errors.New("consents: there must be at least one")
 	}
-	for i, c := range b.Consents {
-		if c.Title == "" || c.TitleEN == "" || c.Text == "" || c.TextEN == "" {
-			return fmt.Errorf("consents: number %d lacks a title or a text", i+1)
+	if b.First != "consent" && b.First != "identity" {
+		return fmt.Errorf("first is %q, want consent or identity", b.First)
+	}
+	if b.OwnDevice != "page" && b.OwnDevice != "code" {
+		return fmt.Errorf("own_device is %q, want page or code", b.OwnDevice)
+	}
+	if b.Reverify < 0 || b.Reverify > 365 {
+		return fmt.Errorf("reverify_days is %d, want 0 to 365", b.Reverify)
+	}
+	if len(b.Methods) == 0 {
+		return errors.New("methods: there must be at least one of sms, pass, motp")
+	}
+	for _, m := range b.Methods {
+		if !slices.Contains(methods, m) {
+			return fmt.Errorf("methods: there is no %q, choose of sms, pass, motp", m)
 		}
+	}
+	return b.checkConsents()
+}
+
+// methods are the ways to verify an identity that pages exist for.
+var methods = []string{"sms", "pass", "motp"}
+
+func (b *Brand) checkConsents() error {
+	seen := map[string]bool{}
+	screen := 1
+	for i, c := range b.Consents {
+		switch {
+		case c.Title == "" || c.TitleEN == "" || c.Text == "" || c.TextEN == "":
+			return fmt.Errorf("consents: number %d lacks a title or a text", i+1)
+		case c.Item == "" || c.Item == healthItem || seen[c.Item]:
+			return fmt.Errorf("consents: number %d needs an item of its own, other than %s", i+1, healthItem)
+		case c.Screen != screen && c.Screen != screen+1 || i == 0 && c.Screen != 1:
+			return fmt.Errorf("consents: %s: screen is %d: screens are 1, 2, … in this order", c.Item, c.Screen)
+		}
+		if _, err := time.Parse(time.DateOnly, c.Version); err != nil {
+			return fmt.Errorf("consents: %s: version is %q, want the day it was written, like 2021-07-01", c.Item, c.Version)
+		}
+		seen[c.Item], screen = true, c.Screen
 	}
 	return nil
 }

@@ -141,7 +141,10 @@ const form = "application/x-www-form-urlencoded"
 
 func (h *house) consent(t testing.TB, brand string, health bool) {
 	t.Helper()
-	v := url.Values{"agree": {"0", "1"}}
+	v := url.Values{}
+	for range h.brands[brand].Consents {
+		v.Add("agree", "on")
+	}
 	if health {
 		v.Set("health", "on")
 	}
@@ -278,7 +281,7 @@ func TestOtherSitesAreKeptOut(t *testing.T) {
 		if resp, _ := h.do(t, "POST", "/v1/passes", "application/json", `{"brand":"kko"}`, header...); resp.StatusCode != 403 {
 			t.Errorf("%v: %d", header, resp.StatusCode)
 		}
-		if resp, _ := h.do(t, "POST", "/b/kko", form, "agree=0&agree=1", header...); resp.StatusCode != 403 {
+		if resp, _ := h.do(t, "POST", "/b/kko", form, "agree=0&agree=1&agree=2&agree=3", header...); resp.StatusCode != 403 {
 			t.Errorf("%v: %d", header, resp.StatusCode)
 		}
 	}
@@ -340,7 +343,7 @@ func TestRate(t *testing.T) {
 
 func TestSessions(t *testing.T) {
 	h := newHouse(t)
-	resp, _ := h.do(t, "POST", "/b/kko", form, "agree=0&agree=1")
+	resp, _ := h.do(t, "POST", "/b/kko", form, "agree=0&agree=1&agree=2&agree=3")
 	cookie := resp.Header.Get("Set-Cookie")
 	for _, part := range []string{"HttpOnly", "SameSite=Lax", "Max-Age=2592000"} {
 		if !strings.Contains(cookie, part) {
@@ -351,7 +354,7 @@ func TestSessions(t *testing.T) {
 		t.Error("a Secure cookie over plain http is never sent back")
 	}
 	h.Secure = true
-	if resp, _ = h.do(t, "POST", "/b/kko", form, "agree=0&agree=1"); !strings.Contains(resp.Header.Get("Set-Cookie"), "Secure") {
+	if resp, _ = h.do(t, "POST", "/b/kko", form, "agree=0&agree=1&agree=2&agree=3"); !strings.Contains(resp.Header.Get("Set-Cookie"), "Secure") {
 		t.Error("no Secure cookie behind https")
 	}
 	h.now = h.now.Add(sessionLife)
@@ -435,13 +438,15 @@ func TestBrands(t *testing.T) {
 	if renewals["nv"] != 2 || renewals["kko"] != 3 {
 		t.Errorf("%v", renewals)
 	}
-	sample, err := configs.Brands.ReadFile("brands/kko.toml")
+	sample, err := configs.Brands.ReadFile("brands/kakao.toml")
 	if err != nil {
 		t.Fatal(err)
 	}
 	for _, spoiled := range []struct{ old, new string }{
 		{"renewals = 3", "renewal = 3"}, {"renewals = 3", "renewals = -1"}, {`id = "kko"`, `id = "kakao"`},
 		{"#fee500", "yellow"}, {"남은 시간 {n}초", "15초"}, {"[[consents]]", "[[consent]]"}, {"title_en ", "#"},
+		{`first = "consent"`, `first = "luck"`}, {`"sms", "pass"`, `"fax", "pass"`}, {`own_device = "page"`, `own_device = "never"`}, {"reverify_days = 0", "reverify_days = 400"},
+		{`item     = "third-parties"`, `item     = "use"`}, {"screen   = 2", "screen   = 3"}, {"2021-07-01", "July"},
 	} {
 		bad := strings.ReplaceAll(string(sample), spoiled.old, spoiled.new)
 		if _, err := LoadBrands(fstest.MapFS{"kko.toml": {Data: []byte(bad)}}); err == nil || !strings.Contains(err.Error(), "kko.toml") {

@@ -81,7 +81,7 @@ func initialise(dir string, now time.Time, stdout, stderr io.Writer) error {
 		if _, err := configs.CreateKey(filepath.Join(dir, b.KeyFile)); err != nil {
 			return err
 		}
-		name := filepath.Join("brands", b.ID+".toml")
+		name := filepath.Join("brands", b.File)
 		data, err := configs.Brands.ReadFile(filepath.ToSlash(name))
 		if err != nil {
 			return fmt.Errorf("write the brands: %w", err)
