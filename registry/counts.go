@@ -6,6 +6,8 @@ import (
 	"net/http"
 	"slices"
 	"time"
+
+	"github.com/munjigi/munjigi/registry/store"
 )
 
 // counts answers GET /v1/counts?facility=…&day=YYYY-MM-DD with the visits of
@@ -16,18 +18,18 @@ func (s *Server) counts(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	reply(w, struct {
-		Facility string `json:"facility"`
-		Day      string `json:"day"`
-		Zone     string `json:"zone"`
-		Total    int    `json:"total"`
-		Hours    Hours  `json:"hours"`
+		Facility string      `json:"facility"`
+		Day      string      `json:"day"`
+		Zone     string      `json:"zone"`
+		Total    int         `json:"total"`
+		Hours    store.Hours `json:"hours"`
 	}{q.facility, q.midnight.Format(time.DateOnly), "Asia/Seoul", q.hours.Total(), q.hours})
 }
 
 type query struct {
 	facility string
 	midnight time.Time
-	hours    Hours
+	hours    store.Hours
 }
 
 func (s *Server) query(w http.ResponseWriter, r *http.Request) (query, bool) {
@@ -36,20 +38,28 @@ func (s *Server) query(w http.ResponseWriter, r *http.Request) (query, bool) {
 		problem(w, http.StatusNotFound, "no kiosk is registered for this facility")
 		return q, false
 	}
-	year, month, day := s.Now().In(Seoul).Date()
-	q.midnight = time.Date(year, month, day, 0, 0, 0, 0, Seoul)
+	year, month, day := s.Now().In(store.Seoul).Date()
+	q.midnight = time.Date(year, month, day, 0, 0, 0, 0, store.Seoul)
 	if text := r.FormValue("day"); text != "" {
 		var err error
-		if q.midnight, err = time.ParseInLocation(time.DateOnly, text, Seoul); err != nil {
+		if q.midnight, err = time.ParseInLocation(time.DateOnly, text, store.Seoul); err != nil {
 			problem(w, http.StatusBadRequest, "day is written YYYY-MM-DD")
 			return q, false
 		}
 	}
-	var err error
-	if q.hours, err = s.Store.Hours(r.Context(), q.facility, q.midnight); err != nil {
-		s.Log.Error("visits are not counted", "error", err)
-		problem(w, http.StatusServiceUnavailable, "the visits could not be counted: try again later")
-		return q, false
+	for _, facility := range s.facilities() {
+		if q.facility != "" && facility != q.facility {
+			continue
+		}
+		hours, err := s.Store.Hours(r.Context(), facility, store.DayOf(q.midnight))
+		if err != nil {
+			s.Log.Error("visits are not counted", "error", err)
+			problem(w, http.StatusServiceUnavailable, "the visits could not be counted: try again later")
+			return q, false
+		}
+		for h, n := range hours {
+			q.hours[h] += n
+		}
 	}
 	return q, true
 }
@@ -91,7 +101,7 @@ func (s *Server) page(w http.ResponseWriter, r *http.Request) {
 	if !ok {
 		return
 	}
-	now := s.Now().In(Seoul)
+	now := s.Now().In(store.Seoul)
 	today := now.Format(time.DateOnly)
 	day := q.midnight.Format(time.DateOnly)
 	most := max(1, slices.Max(q.hours[:]))
@@ -114,7 +124,7 @@ func (s *Server) page(w http.ResponseWriter, r *http.Request) {
 		"Facility": q.facility, "Facilities": s.facilities(), "Day": day, "Today": today, "IsToday": day == today,
 		"Previous": q.midnight.AddDate(0, 0, -1).Format(time.DateOnly), "Next": next,
 		"Total": q.hours.Total(), "Most": most, "Bars": bars, "Hour": now.Hour(), "Now": now.Format("15:04"),
-		"ThisHour": q.hours[now.Hour()], "Days": int(Retention / (24 * time.Hour)),
+		"ThisHour": q.hours[now.Hour()], "Days": store.Days,
 	})
 	if err != nil {
 		s.Log.Debug("the counts page is not delivered", "error", err)

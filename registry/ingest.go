@@ -10,13 +10,14 @@ import (
 
 	"github.com/munjigi/munjigi/pass"
 	"github.com/munjigi/munjigi/pass/wire"
+	"github.com/munjigi/munjigi/registry/store"
 )
 
 // Reasons of refusal beside pass.Reason's names: the pass is good, but the
 // registry must not keep the visit.
 const (
 	ReasonVerifyOnly = "policy-verify-only" // the policy at the time of the scan keeps nothing
-	ReasonRetention  = "retention"          // older than Retention when it arrived
+	ReasonRetention  = "retention"          // past store.Days when it arrived
 )
 
 var (
@@ -128,8 +129,8 @@ func (s *Server) take(r *http.Request, kiosk Kiosk, visits []wire.Visit, bundle 
 // judge verifies a visit's pass as of its scan. reason is "" for one to keep.
 func (s *Server) judge(kiosk Kiosk, v wire.Visit, bundle *pass.Bundle, now time.Time) (p *pass.Pass, reason string) {
 	scanned := v.Time()
-	if scanned.Before(now.Add(-Retention)) {
-		return nil, ReasonRetention
+	if store.DayOf(scanned) < store.DayOf(now)-store.Days {
+		return nil, ReasonRetention // its key may have left the bundle
 	}
 	u, err := pass.ParseBytes(v.Pass)
 	if err == nil {
@@ -138,6 +139,8 @@ func (s *Server) judge(kiosk Kiosk, v wire.Visit, bundle *pass.Bundle, now time.
 	switch {
 	case err != nil:
 		return nil, pass.ReasonOf(err).String()
+	case !store.Keeps(p.IssuedAt(), now):
+		return nil, ReasonRetention
 	case p.Mode() != pass.ModeRecord:
 		return nil, ReasonVerifyOnly
 	}

@@ -261,7 +261,7 @@ func TestGzip(t *testing.T) {
 func TestStoreFails(t *testing.T) {
 	h := newHouse(t)
 	body, _ := encode(t, "door-1", visit(t, "kko", 1, t0))
-	if err := h.store.write.Close(); err != nil {
+	if err := h.store.Close(); err != nil {
 		t.Fatal(err)
 	}
 	resp, answer := h.post(t, token, body)

@@ -2,7 +2,7 @@ package registry
 
 import (
 	"bytes"
-	"context"
+	"cmp"
 	"crypto/ed25519"
 	"crypto/sha256"
 	"encoding/binary"
@@ -10,14 +10,15 @@ import (
 	"log/slog"
 	"net/http"
 	"net/http/httptest"
-	"os"
-	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 	"time"
 
 	"github.com/munjigi/munjigi/pass"
 	"github.com/munjigi/munjigi/pass/wire"
+	"github.com/munjigi/munjigi/registry/store"
+	"github.com/munjigi/munjigi/registry/store/storetest"
 )
 
 var t0 = time.Date(2026, 11, 22, 3, 40, 0, 0, time.UTC) // 12:40 in Seoul, a Sunday
@@ -73,28 +74,10 @@ func opened(t testing.TB, raw []byte) *pass.Bundle {
 	return b
 }
 
-func openStore(t testing.TB) (*SQLite, string) {
-	t.Helper()
-	path := filepath.Join(t.TempDir(), "dir with a blank & ?", "registry.db")
-	if err := os.Mkdir(filepath.Dir(path), 0o700); err != nil {
-		t.Fatal(err)
-	}
-	s, err := OpenSQLite(context.Background(), path)
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() {
-		if err := s.Close(); err != nil {
-			t.Error(err)
-		}
-	})
-	return s, path
-}
-
 // house is a registry with its doors, at a time that tests move.
 type house struct {
 	*Server
-	store *SQLite
+	store *store.DB
 	path  string
 	now   time.Time
 	log   *bytes.Buffer
@@ -104,7 +87,8 @@ type house struct {
 func newHouse(t testing.TB) *house {
 	t.Helper()
 	h := &house{now: t0.Add(time.Minute), log: &bytes.Buffer{}}
-	h.store, h.path = openStore(t)
+	h.path = storetest.File(t)
+	h.store = storetest.Open(t, h.path, storetest.Keys(t))
 	var err error
 	h.Server, err = New(Config{
 		Kiosks: []Kiosk{
@@ -243,10 +227,19 @@ func (h *house) send(t testing.TB, token, kiosk string, visits ...wire.Visit) []
 
 func (h *house) rows(t testing.TB, kiosk string) []Visit {
 	t.Helper()
-	rows, err := h.store.Visits(t.Context(), kiosk)
-	if err != nil {
-		t.Fatal(err)
+	var rows []Visit
+	for _, facility := range h.facilities() {
+		all, err := h.store.Visits(t.Context(), facility, t0.Add(-60*day), t0.Add(60*day))
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, v := range all {
+			if v.Kiosk == kiosk {
+				rows = append(rows, v)
+			}
+		}
 	}
+	slices.SortFunc(rows, func(a, b Visit) int { return cmp.Compare(a.Seq, b.Seq) })
 	return rows
 }
 

@@ -10,7 +10,6 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
-	"testing/synctest"
 	"time"
 
 	"log/slog"
@@ -18,6 +17,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/munjigi/munjigi/pass/wire"
+	"github.com/munjigi/munjigi/registry/store"
 )
 
 func TestBundleServed(t *testing.T) {
@@ -92,7 +92,7 @@ func TestBundleFile(t *testing.T) {
 
 func TestCounts(t *testing.T) {
 	h := newHouse(t)
-	midnight := time.Date(2026, 11, 22, 0, 0, 0, 0, Seoul)
+	midnight := time.Date(2026, 11, 22, 0, 0, 0, 0, store.Seoul)
 	h.now = midnight.Add(25 * time.Hour)
 	for i, at := range []time.Duration{-4 * time.Second, 0, time.Hour - 4*time.Second, 12 * time.Hour, 12*time.Hour + time.Minute, 24*time.Hour - 4*time.Second, 24*time.Hour - 3*time.Second} {
 		h.send(t, token, "door-1", visit(t, "kko", uint64(i+1), midnight.Add(at)))
@@ -101,7 +101,7 @@ func TestCounts(t *testing.T) {
 	get := func(query string) (got struct {
 		Facility, Day string
 		Total         int
-		Hours         Hours
+		Hours         store.Hours
 	}) {
 		t.Helper()
 		resp, body := h.get(t, "/v1/counts?"+query)
@@ -114,7 +114,7 @@ func TestCounts(t *testing.T) {
 		return got
 	}
 	all := get("day=2026-11-22")
-	if diff := cmp.Diff(Hours{0: 2, 1: 1, 12: 2, 23: 1}, all.Hours); diff != "" {
+	if diff := cmp.Diff(store.Hours{0: 2, 1: 1, 12: 2, 23: 1}, all.Hours); diff != "" {
 		t.Error(diff)
 	}
 	if one := get("facility=cafe-1&day=2026-11-22"); one.Total != 5 || one.Hours[1] != 0 {
@@ -161,114 +161,16 @@ func TestPage(t *testing.T) {
 	}
 }
 
-// On day 29 a visit is gone: from the table, and its bytes from the files.
+// What arrives too late is not even written.
 func TestRetention(t *testing.T) {
 	h := newHouse(t)
-	h.send(t, token, "door-1", visit(t, "kko", 1, t0))
-	h.now = t0.Add(day)
-	h.send(t, token, "door-1", visit(t, "kko", 2, h.now))
-	if !inFiles(t, h.path, idOf(1)) {
-		t.Fatal("the search finds nothing where there is something")
+	h.now = store.DayOf(t0).Midnight().AddDate(0, 0, store.Days).Add(-time.Second)
+	if got := h.send(t, token, "door-1", visit(t, "kko", 1, t0)); got[0] != "stored" {
+		t.Errorf("a visit at the end of day 28 is %s", got[0])
 	}
-	run := func(now time.Time) {
-		t.Helper()
-		ctx, cancel := context.WithCancel(t.Context())
-		s := NewShredder(h.store, func() time.Time { return now }, h.Log)
-		done := make(chan error)
-		go func() { done <- s.Run(ctx) }()
-		<-s.Ready()
-		cancel()
-		if err := <-done; err != nil {
-			t.Error(err)
-		}
-	}
-	scanned := t0.Add(3 * time.Second)
-	run(scanned.Add(Retention))
-	if n := len(h.rows(t, "door-1")); n != 2 {
-		t.Fatalf("%d rows when 28 days are full, want 2", n)
-	}
-	h.now = scanned.Add(Retention + time.Millisecond)
-	run(h.now)
-	if rows := h.rows(t, "door-1"); len(rows) != 1 || rows[0].Seq != 2 {
-		t.Fatalf("%v", rows)
-	}
-	if inFiles(t, h.path, idOf(1)) {
-		t.Error("the bytes of a deleted visit are still in the files")
-	}
-	if !inFiles(t, h.path, idOf(2)) {
-		t.Error("the bytes of the visit that stays are not there")
-	}
-	// What arrives too late is not even written.
-	if got := h.send(t, token, "door-1", visit(t, "kko", 1, t0)); got[0] != ReasonRetention {
+	h.now = h.now.Add(time.Second)
+	if got := h.send(t, token, "door-1", visit(t, "kko", 2, t0)); got[0] != ReasonRetention {
 		t.Errorf("a visit of day 29 is %s", got[0])
-	}
-}
-
-func inFiles(t *testing.T, db string, id [16]byte) bool {
-	t.Helper()
-	files, err := os.ReadDir(filepath.Dir(db))
-	if err != nil {
-		t.Fatal(err)
-	}
-	found := false
-	for _, f := range files {
-		data, err := os.ReadFile(filepath.Join(filepath.Dir(db), f.Name()))
-		if err != nil {
-			t.Fatal(err)
-		}
-		found = found || bytes.Contains(data, id[:])
-	}
-	return found
-}
-
-// hourly counts deletions.
-type hourly struct {
-	Store
-	at []time.Time
-}
-
-func (s *hourly) DeleteBefore(_ context.Context, t time.Time) (int64, error) {
-	s.at = append(s.at, t)
-	return 0, context.DeadlineExceeded // it goes on all the same
-}
-
-func TestShredderEveryHour(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		store := &hourly{}
-		s := NewShredder(store, time.Now, slog.New(slog.DiscardHandler))
-		ctx, cancel := context.WithTimeout(t.Context(), 150*time.Minute)
-		defer cancel()
-		start := time.Now()
-		if err := s.Run(ctx); err != nil {
-			t.Error(err)
-		}
-		want := []time.Time{start.Add(-Retention), start.Add(time.Hour - Retention), start.Add(2*time.Hour - Retention)}
-		if diff := cmp.Diff(want, store.at); diff != "" {
-			t.Error(diff)
-		}
-		if s.String() == "" {
-			t.Error("no name")
-		}
-	})
-}
-
-func TestDatabaseIsForItsOwner(t *testing.T) {
-	h := newHouse(t)
-	h.send(t, token, "door-1", visit(t, "kko", 1, t0))
-	files, err := filepath.Glob(filepath.Dir(h.path) + "/registry.db*")
-	if err != nil || len(files) < 2 {
-		t.Fatalf("%v %v", files, err)
-	}
-	for _, f := range files {
-		if info, err := os.Stat(f); err != nil || info.Mode().Perm() != 0o600 {
-			t.Errorf("%s: %v %v", f, info.Mode(), err)
-		}
-	}
-	for pragma, want := range map[string]string{"journal_mode": "wal", "synchronous": "2", "secure_delete": "1"} {
-		var got string
-		if err := h.store.write.QueryRow("PRAGMA " + pragma).Scan(&got); err != nil || got != want {
-			t.Errorf("%s is %s, want %s (%v)", pragma, got, want, err)
-		}
 	}
 }
 

@@ -400,7 +400,7 @@ func (d *door) missing(in map[string][]time.Time) (n int) {
 // registered is what the registry holds: the times of the scans by pass id.
 func (d *door) registered() map[string][]time.Time {
 	d.t.Helper()
-	visits, err := d.town.Store.Visits(context.Background(), doorID)
+	visits, err := d.town.Visits(context.Background(), doorID)
 	if err != nil {
 		d.t.Fatal(err)
 	}

@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"path/filepath"
+	"strings"
 	"time"
 
 	"github.com/munjigi/munjigi/configs"
@@ -18,6 +19,7 @@ import (
 type file struct {
 	Listen      string              `toml:"listen"`
 	Database    string              `toml:"database"`
+	DayKeys     string              `toml:"day_keys"`
 	Root        configs.PublicKey   `toml:"root"`
 	RootKey     string              `toml:"root_key"`
 	ReceiptKey  string              `toml:"receipt_key"`
@@ -62,7 +64,7 @@ type kioskBlock struct {
 // load reads a configuration, with its paths made relative to its folder.
 func load(path string) (*file, error) {
 	f := &file{
-		Listen: "127.0.0.1:8082", Database: "registry.db", RootKey: "root.key", ReceiptKey: "receipt.key",
+		Listen: "127.0.0.1:8082", Database: "registry.db", DayKeys: "day-keys", RootKey: "root.key", ReceiptKey: "receipt.key",
 		Bundle: "bundle.cbor", BundleDays: int(pass.BundleLife / (24 * time.Hour)), Skew: registry.DefaultSkew,
 	}
 	if err := configs.Load(path, f); err != nil {
@@ -81,10 +83,13 @@ func load(path string) (*file, error) {
 		return nil, fmt.Errorf("%s: tls needs both cert and key, or neither", path)
 	}
 	dir := filepath.Dir(path)
-	for _, p := range []*string{&f.Database, &f.RootKey, &f.ReceiptKey, &f.Bundle, &f.TLS.Cert, &f.TLS.Key} {
+	for _, p := range []*string{&f.DayKeys, &f.RootKey, &f.ReceiptKey, &f.Bundle, &f.TLS.Cert, &f.TLS.Key} {
 		if *p != "" && !filepath.IsAbs(*p) {
 			*p = filepath.Join(dir, *p)
 		}
+	}
+	if !strings.Contains(f.Database, "://") && !filepath.IsAbs(f.Database) {
+		f.Database = filepath.Join(dir, f.Database)
 	}
 	return f, nil
 }

@@ -14,6 +14,7 @@ import (
 
 	"github.com/munjigi/munjigi/configs"
 	"github.com/munjigi/munjigi/registry"
+	"github.com/munjigi/munjigi/registry/store"
 )
 
 // serve runs the registry until ctx ends.
@@ -35,16 +36,20 @@ func serve(ctx context.Context, path string, now func() time.Time, stderr io.Wri
 	if err != nil {
 		return err
 	}
-	store, err := registry.OpenSQLite(ctx, f.Database)
+	keys, err := store.OpenDayKeys(f.DayKeys)
+	if err != nil {
+		return err
+	}
+	db, err := store.Open(ctx, f.Database, keys)
 	if err != nil {
 		return err
 	}
 	defer func() {
-		if e := store.Close(); err == nil {
+		if e := db.Close(); err == nil {
 			err = e
 		}
 	}()
-	server, err := registry.New(registry.Config{Kiosks: kiosks, Receipt: receipt, Bundles: bundles, Store: store, Skew: f.Skew, Now: now, Log: log})
+	server, err := registry.New(registry.Config{Kiosks: kiosks, Receipt: receipt, Bundles: bundles, Store: db, Skew: f.Skew, Now: now, Log: log})
 	if err != nil {
 		return fmt.Errorf("%s: %w", path, err)
 	}
@@ -55,7 +60,7 @@ func serve(ctx context.Context, path string, now func() time.Time, stderr io.Wri
 	log.Info("registry listens", "address", l.Addr().String(), "tls", f.TLS.Cert != "", "kiosks", len(kiosks), "bundle", bundles.Bundle().Number())
 	tasks, ctx := errgroup.WithContext(ctx)
 	tasks.Go(func() error { return server.Serve(ctx, l) })
-	tasks.Go(func() error { return registry.NewShredder(store, now, log).Run(ctx) })
+	tasks.Go(func() error { return store.NewRetention(db, store.NewAudit(db, receipt, now), now, log).Run(ctx) })
 	return tasks.Wait()
 }
 

@@ -19,7 +19,7 @@ import (
 	"github.com/munjigi/munjigi/cmd/internal/town"
 	"github.com/munjigi/munjigi/kiosk"
 	"github.com/munjigi/munjigi/reader/camera"
-	"github.com/munjigi/munjigi/registry"
+	"github.com/munjigi/munjigi/registry/store"
 	"github.com/munjigi/munjigi/uplink/clock"
 )
 
@@ -157,7 +157,7 @@ func (r *reader) answer() kiosk.Event {
 }
 
 // arrived waits until n visits are in the registry.
-func (p *party) arrived(n int) []registry.Visit {
+func (p *party) arrived(n int) []store.Visit {
 	p.t.Helper()
 	for deadline := time.Now().Add(30 * time.Second); ; {
 		visits := p.visits()
@@ -190,9 +190,9 @@ func (r *reader) acknowledged() {
 	}
 }
 
-func (p *party) visits() []registry.Visit {
+func (p *party) visits() []store.Visit {
 	p.t.Helper()
-	visits, err := p.town.Store.Visits(context.Background(), id)
+	visits, err := p.town.Visits(context.Background(), id)
 	if err != nil {
 		p.t.Fatal(err)
 	}

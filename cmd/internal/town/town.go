@@ -22,6 +22,7 @@ import (
 	"github.com/munjigi/munjigi/issuer"
 	"github.com/munjigi/munjigi/pass"
 	"github.com/munjigi/munjigi/registry"
+	"github.com/munjigi/munjigi/registry/store"
 )
 
 // Addresses are where the servers listen, host:port; port 0 picks a free one.
@@ -32,7 +33,7 @@ type Town struct {
 	Dir         string
 	Issuer      *issuer.Server
 	Registry    *registry.Server
-	Store       *registry.SQLite
+	Store       *store.DB
 	IssuerURL   string
 	RegistryURL string
 
@@ -71,7 +72,11 @@ func New(ctx context.Context, dir string, a Addresses, kiosks []string, kind str
 	if err != nil {
 		return nil, err
 	}
-	if t.Store, err = registry.OpenSQLite(ctx, filepath.Join(dir, "registry.db")); err != nil {
+	keys, err := store.OpenDayKeys(filepath.Join(dir, "day-keys"))
+	if err != nil {
+		return nil, err
+	}
+	if t.Store, err = store.Open(ctx, filepath.Join(dir, "registry.db"), keys); err != nil {
 		return nil, err
 	}
 	var accounts []registry.Kiosk
@@ -79,7 +84,7 @@ func New(ctx context.Context, dir string, a Addresses, kiosks []string, kind str
 		token := make([]byte, 24)
 		rand.Read(token) // never fails
 		t.tokens[id] = hex.EncodeToString(token)
-		accounts = append(accounts, registry.Kiosk{ID: id, Facility: id + "'s facility", Kind: kind, Token: registry.TokenHash(t.tokens[id])})
+		accounts = append(accounts, registry.Kiosk{ID: id, Facility: facilityOf(id), Kind: kind, Token: registry.TokenHash(t.tokens[id])})
 	}
 	if t.Registry, err = registry.New(registry.Config{Kiosks: accounts, Receipt: t.receipt, Bundles: bundles, Store: t.Store, Now: now, Log: log}); err != nil {
 		return nil, errors.Join(err, t.Store.Close())
@@ -96,7 +101,7 @@ func New(ctx context.Context, dir string, a Addresses, kiosks []string, kind str
 	if err != nil {
 		return nil, errors.Join(err, t.Store.Close())
 	}
-	t.serve = append(t.serve, registry.NewShredder(t.Store, now, log))
+	t.serve = append(t.serve, store.NewRetention(t.Store, store.NewAudit(t.Store, t.receipt, now), now, log))
 	return t, nil
 }
 
@@ -163,9 +168,17 @@ func (t *Town) Kiosk(id string) device.Config {
 	return c
 }
 
+func facilityOf(kiosk string) string { return kiosk + "'s facility" }
+
+// Visits are those of a kiosk that the registry holds.
+func (t *Town) Visits(ctx context.Context, kiosk string) ([]store.Visit, error) {
+	now := t.now()
+	return t.Store.Visits(ctx, facilityOf(kiosk), now.AddDate(0, -2, 0), now.AddDate(0, 2, 0))
+}
+
 // Uploaded says which of a kiosk's visits the registry holds, and how often.
 func (t *Town) Uploaded(ctx context.Context, kiosk string) (map[uint64]int, error) {
-	visits, err := t.Store.Visits(ctx, kiosk)
+	visits, err := t.Visits(ctx, kiosk)
 	if err != nil {
 		return nil, err
 	}
