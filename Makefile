@@ -6,9 +6,11 @@ ARGS     ?=
 FUZZTIME ?= 30s
 # A C compiler and ALSA: for the loudspeaker and the race detector.
 NEED     := gcc libc6-dev pkg-config libasound2-dev
+# A PostgreSQL that the registry's tests start for themselves.
+NEED_DB  := postgresql
 
 .DEFAULT_GOAL := help
-.PHONY: help run test build lint vuln fuzz bench golden prove vectors prompts test-opencv bench-qr hil need clean
+.PHONY: help run test build lint vuln fuzz bench golden prove vectors prompts test-opencv bench-qr hil need need-db clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -24,12 +26,15 @@ run: need ## the whole line with virtual visitors; CAMERA=/dev/video0 for real o
 build: need ## kiosk, registry and issuer in bin/
 	$(GO) build -trimpath -o bin/ ./cmd/kiosk ./cmd/registry ./cmd/issuer
 
-test: need lint ## everything that must hold
+need-db:
+	@.ci/need $(NEED_DB)
+
+test: need need-db lint ## everything that must hold
 	$(GO) test -race -timeout 20m ./...
 	CGO_ENABLED=0 $(GO) build ./...
 	GOOS=linux GOARCH=arm64 CGO_ENABLED=0 $(GO) build ./...
 	GOOS=linux GOARCH=arm GOARM=7 CGO_ENABLED=0 $(GO) build ./...
-	$(GO) test -run '^$$' -bench . -benchtime 1x ./pass/... ./uplink/... ./reader/... ./display/... >/dev/null
+	$(GO) test -run '^$$' -bench . -benchtime 1x ./pass/... ./uplink/... ./reader/... ./display/... ./registry/... >/dev/null
 
 lint: need ## gofmt, vet, staticcheck
 	@test -z "$$(gofmt -l .)" || { gofmt -l . ; echo "run gofmt -w on these files" >&2; exit 1; }
