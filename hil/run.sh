@@ -138,13 +138,14 @@ reasons() {
 }
 
 devices() {
-  local failed=0 format size
-  for format in ${HIL_FORMATS:-YUYV MJPG}; do
-    for size in ${HIL_SIZES:-640x480 1280x720}; do
-      device "$format" "$size" own || failed=1
+  local failed=0 clock mode modes
+  for clock in ${HIL_CLOCKS:-own machine}; do
+    modes="${HIL_MODES:-YUYV-640x480 YUYV-1280x720 MJPG-640x480 MJPG-1280x720}"
+    [ "$clock" = own ] || modes=${modes%% *} # in real time the first will do
+    for mode in $modes; do
+      device "${mode%-*}" "${mode#*-}" "$clock" || failed=1
     done
   done
-  device YUYV 640x480 machine || failed=1
   return $failed
 }
 
@@ -185,6 +186,10 @@ else
   cp "$kernel/linux-uml" "$cache/linux-uml"
 fi
 chmod +x "$cache/linux-uml"
+if ! grep -q time-travel "$cache/linux-uml"; then
+  echo "hil: the kernel in $kernel cannot have a clock of its own: build it anew with hil/build-kernel.sh $kernel" >&2
+  exit 1
+fi
 (cd "$repo" && go build -o "$cache/bin/" ./cmd/kiosk ./cmd/registry ./cmd/issuer ./hil/rig)
 for wav in "$repo"/audio/prompts/*.wav; do
   sox "$wav" -t raw -e signed -b 16 -r 48000 -c 1 "$out/prompts/$(basename "$wav" .wav).s16"
