@@ -55,6 +55,14 @@ func (p palette) look(s Scene) (tone, symbol) {
 		return p.own, clockSym
 	case OutOfOrder:
 		return p.own, hand
+	case Unenrolled, EnrolConfirm:
+		return p.own, question
+	case Enrolled:
+		return p.yes, check
+	case EnrolRefused:
+		return p.next, renew
+	case EnrolUnreachable:
+		return p.next, question
 	}
 	return p.busy, waiting
 }

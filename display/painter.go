@@ -38,6 +38,8 @@ type blockKey struct {
 	scene   Scene
 	seconds int
 	size    image.Point
+	// What a technician compares is drawn between headline and next step.
+	registry, words string
 }
 
 // block is a laid-out column of centred lines.
@@ -89,7 +91,11 @@ func (p *Painter) Words(s State) string {
 			if out != "" {
 				out += " "
 			}
-			out += w.say(s.Seconds) + ". " + w.Next + "."
+			out += w.say(s.Seconds) + ". "
+			if s.Scene == EnrolConfirm && s.Words != "" {
+				out += s.Registry + ". " + s.Words + ". "
+			}
+			out += w.Next + "."
 		}
 	}
 	return out
@@ -114,7 +120,7 @@ func (p *Painter) Draw(dst *image.RGBA, s State) {
 	stage.Max.Y = strip.Min.Y
 
 	draw.Draw(dst, stage, tone.back, image.Point{}, draw.Src)
-	live := s.Scene == Idle && s.Camera != nil && !s.Camera.Rect.Empty()
+	live := s.Scene.Live() && s.Camera != nil && !s.Camera.Rect.Empty()
 	picture, words := split(stage, live)
 	if live {
 		p.camera(dst, fit(picture, s.Camera.Rect.Size()), s.Camera)
@@ -174,11 +180,14 @@ func (p *Painter) symbol(dst *image.RGBA, in image.Rectangle, scene Scene, ink *
 
 // words draws the scene's sentences centred in in.
 func (p *Painter) words(dst *image.RGBA, in image.Rectangle, s State, ink *image.Uniform) {
-	key := blockKey{s.Scene, s.Seconds, in.Size()}
+	key := blockKey{scene: s.Scene, seconds: s.Seconds, size: in.Size()}
+	if s.Scene == EnrolConfirm {
+		key.registry, key.words = s.Registry, s.Words
+	}
 	b, ok := p.blocks[key]
 	if !ok {
 		b = p.layout(key)
-		if s.Seconds == 0 { // numbers would fill the cache without end
+		if s.Seconds == 0 && key.words == "" { // numbers and names would fill the cache without end
 			p.blocks[key] = b
 		}
 	}
@@ -217,6 +226,11 @@ func (p *Painter) tryLayout(key blockKey, base int) (b block, ok bool) {
 			say, next, space = base*52/100, base*44/100, base/2
 		}
 		ok = add(w.say(key.seconds), say, space, 2) && ok
+		if i == 0 && key.words != "" {
+			ok = add(key.registry, base*85/100, base/3, 2) && ok
+			ok = add(key.words, base*85/100, base/3, 3) && ok
+			b.height += base / 3
+		}
 		ok = add(w.Next, next, base/5, 3) && ok
 	}
 	return b, ok && b.height <= key.size.Y
@@ -236,7 +250,7 @@ func (p *Painter) strip(dst *image.RGBA, in image.Rectangle, s Status) {
 		n     int
 	}{
 		{s.Camera, w.Camera, 0}, {s.Network, w.Network, 0}, {s.Queue, w.Queue, s.Waiting},
-		{s.Keys, keys, age}, {s.Clock, w.Clock, 0}, {s.Sound, w.Sound, 0},
+		{s.Keys, keys, age}, {s.Clock, w.Clock, 0}, {s.Sound, w.Sound, 0}, {unlessOK(s.Disk), w.Disk, 0},
 	}
 	size := in.Dy() * 5 / 9
 	for ; size > 8; size-- { // narrow screens get smaller words
@@ -260,6 +274,14 @@ func (p *Painter) strip(dst *image.RGBA, in image.Rectangle, s Status) {
 		pen = p.letters.draw(dst, pen, size, p.palette.strip.ink, p.fill(it.text, it.n))
 		pen.X += size
 	}
+}
+
+// unlessOK hides what need not be said while all is well.
+func unlessOK(l Level) Level {
+	if l == OK {
+		return Hidden
+	}
+	return l
 }
 
 func (p *Painter) width(size int, text string, n int) (w int) {

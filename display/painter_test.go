@@ -11,6 +11,7 @@ import (
 	"math"
 	"os"
 	"path/filepath"
+	"strings"
 	"testing"
 	"time"
 )
@@ -31,8 +32,10 @@ func scenery() []State {
 			st.Status.Keys, st.Status.KeysAge = Warn, 100*time.Hour
 		}
 		switch s {
-		case Idle:
+		case Idle, Unenrolled:
 			st.Camera = testPicture()
+		case EnrolConfirm:
+			st.Registry, st.Words = "질병관리청 전자출입명부", "바다 거울 나무 호수 연필 구름"
 		case Accepted:
 			st.Staff = &Staff{Complete: true, TwoWeeksOn: true, Doses: 2}
 		case NotYetValid:
@@ -41,6 +44,8 @@ func scenery() []State {
 			st.Status.Clock = Bad
 		case OutOfOrder:
 			st.Status.Camera, st.Status.Sound = Bad, Bad
+		case EnrolUnreachable:
+			st.Status.Network, st.Status.Disk = Warn, Bad
 		}
 		states = append(states, st)
 	}
@@ -194,7 +199,11 @@ func TestEveryTextFits(t *testing.T) {
 	for _, size := range append(layouts, image.Pt(320, 240), image.Pt(240, 320), image.Pt(1920, 1080)) {
 		_, words := split(image.Rectangle{Max: size}, true)
 		for _, s := range Scenes() {
-			b := p.layout(blockKey{s, 86400, words.Size()})
+			key := blockKey{scene: s, seconds: 86400, size: words.Size()}
+			if s == EnrolConfirm {
+				key.registry, key.words = strings.Repeat("긴이름 ", 10)+"name", "바다 거울 나무 호수 연필 구름"
+			}
+			b := p.layout(key)
 			if b.height > words.Dy() {
 				t.Errorf("%v %s: %d pixels high, %d are there", size, s, b.height, words.Dy())
 			}

@@ -39,14 +39,26 @@ const (
 	NoKeys        Scene = "no-keys"        // the trust bundle is missing or has expired
 	OutOfOrder    Scene = "out-of-order"   // disk or camera fail
 	Wait          Scene = "wait"           // starting, or busy
+
+	// A fresh device, for its technician.
+
+	Unenrolled       Scene = "unenrolled"        // waiting for an enrolment code, with the live picture
+	EnrolWait        Scene = "enrol-wait"        // the registry is being asked
+	EnrolConfirm     Scene = "enrol-confirm"     // State.Registry and State.Words are to be compared
+	Enrolled         Scene = "enrolled"          // it is a kiosk now
+	EnrolRefused     Scene = "enrol-refused"     // the code will never do
+	EnrolUnreachable Scene = "enrol-unreachable" // the registry does not answer
 )
+
+// Live says whether the camera's picture stands in a scene.
+func (s Scene) Live() bool { return s == Idle || s == Unenrolled }
 
 // Scenes lists every scene.
 func Scenes() []Scene {
 	return []Scene{
 		Idle, Seen, Accepted, VerifiedOnly, Used, Expired, NotYetValid, Unreadable, Truncated, Oversized, NonCanonical,
 		NotAPass, UnknownIssuer, WrongIssuer, WrongLifetime, Forged, Revoked, ReaderTooOld, PolicyOff, Clock, NoKeys,
-		OutOfOrder, Wait,
+		OutOfOrder, Wait, Unenrolled, EnrolWait, EnrolConfirm, Enrolled, EnrolRefused, EnrolUnreachable,
 	}
 }
 
@@ -55,7 +67,10 @@ type State struct {
 	Scene Scene
 	// Seconds is how far the phone's clock is ahead (NotYetValid); 0 is not said.
 	Seconds int
-	// Camera is the live picture of Idle, drawn mirrored so that people can
+	// Registry is the registry's name and Words the six words of its key, with
+	// spaces between them (EnrolConfirm).
+	Registry, Words string
+	// Camera is the live picture of a Live scene, drawn mirrored so that people can
 	// aim; nil for none. Pictures that leave the device never hold it.
 	Camera *image.Gray
 	// Status is the strip along the lower edge.
@@ -79,7 +94,8 @@ const (
 type Status struct {
 	Camera, Network, Clock, Sound Level
 	Queue                         Level
-	Waiting                       int // visits not yet uploaded
+	Waiting                       int   // visits not yet uploaded
+	Disk                          Level // OK is not shown
 	Keys                          Level
 	KeysAge                       time.Duration // since the bundle was issued
 }

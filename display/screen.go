@@ -144,7 +144,7 @@ func (w *worker) show(st State) {
 	case w.public:
 		slot.state.Camera, slot.state.Staff = nil, nil
 	default:
-		if c := st.Camera; c != nil && st.Scene == Idle {
+		if c := st.Camera; c != nil && st.Scene.Live() {
 			slot.camera.Pix = append(slot.camera.Pix[:0], c.Pix...)
 			slot.camera.Stride, slot.camera.Rect = c.Stride, c.Rect
 			slot.state.Camera = &slot.camera

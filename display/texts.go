@@ -26,6 +26,7 @@ type stripWords struct {
 	KeysDays  string `toml:"keys_days"`
 	Clock     string `toml:"clock"`
 	Sound     string `toml:"sound"`
+	Disk      string `toml:"disk"`
 }
 
 type staffWords struct {

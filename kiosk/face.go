@@ -17,10 +17,12 @@ const (
 )
 
 // face decides what stands on the screen: the last verdict for as long as it
-// holds, otherwise the idle scene with the live picture.
+// holds, otherwise the idle scene with the live picture or, on a fresh device,
+// how its enrolment stands.
 type face struct {
 	screen Screen
 	status func() display.Status
+	base   func(now time.Time) display.State
 
 	mu      sync.Mutex
 	state   display.State
@@ -31,8 +33,8 @@ type face struct {
 	preview time.Time // when the live picture was last drawn
 }
 
-func newFace(screen Screen, status func() display.Status) *face {
-	return &face{screen: screen, status: status, state: display.State{Scene: display.Wait}}
+func newFace(screen Screen, status func() display.Status, base func(time.Time) display.State) *face {
+	return &face{screen: screen, status: status, base: base, state: display.State{Scene: display.Wait}}
 }
 
 // verdict shows an answer at once; at is now.
@@ -62,7 +64,14 @@ func (f *face) see(picture *image.Gray, at time.Time) {
 		return
 	}
 	f.preview = at
-	f.state = display.State{Scene: display.Idle, Camera: picture, Status: f.state.Status}
+	status := f.state.Status
+	if f.state = f.base(at); status.Disk == display.Bad {
+		f.state = display.State{Scene: display.OutOfOrder} // nobody need try
+	}
+	f.state.Status = status
+	if f.state.Scene.Live() {
+		f.state.Camera = picture
+	}
 	f.screen.Show(f.state)
 	f.state.Camera = nil // the frame's buffer is the camera's again after this
 }

@@ -22,6 +22,7 @@ import (
 	"github.com/munjigi/munjigi/audio"
 	"github.com/munjigi/munjigi/display"
 	"github.com/munjigi/munjigi/pass"
+	"github.com/munjigi/munjigi/pass/wire"
 	"github.com/munjigi/munjigi/reader/camera"
 	"github.com/munjigi/munjigi/reader/qr"
 	"github.com/munjigi/munjigi/uplink/journal"
@@ -69,6 +70,9 @@ type Lamps interface{ Signal(display.Signal) }
 // Clock judges the device's clock.
 type Clock interface {
 	State(now time.Time) pass.Clock
+	// Hint is told of each pass with a good signature by how much it was made
+	// later than now, 0 for one that was not.
+	Hint(by time.Duration)
 }
 
 // Stage is how far an Event has come.
@@ -94,7 +98,6 @@ type Event struct {
 
 // Config is what the owner decides.
 type Config struct {
-	Facility    string        // kind of facility, chooses the policy in the bundle
 	Skew        time.Duration // tolerance towards the phone's clock
 	AdmitUnsure bool          // admit and flag while nobody vouches for the clock
 	Staff       bool          // show the staff's field: vaccination
@@ -110,6 +113,10 @@ type Parts struct {
 	Screen  Screen
 	Lamps   Lamps
 	Clock   Clock
+	// Facility says the kind of facility, which chooses the policy in the bundle.
+	Facility func() string
+	// Enrol, if not nil, takes the enrolment codes shown to a fresh device.
+	Enrol Enroller
 	// Findings and Adjuster, if neither is nil, let what the reader sees choose
 	// the camera's exposure and focus.
 	Findings Findings
@@ -127,6 +134,7 @@ type Kiosk struct {
 	cfg   Config
 	parts Parts
 	face  *face
+	enrol *enrolling
 	codes presentations
 	// control belongs to the scanning goroutine.
 	control control
@@ -200,8 +208,9 @@ func New(cfg Config, parts Parts) *Kiosk {
 	if parts.Status == nil {
 		parts.Status = func() display.Status { return display.Status{} }
 	}
+	e := newEnrolling(parts.Enrol, parts.Now, parts.Log)
 	return &Kiosk{
-		cfg: cfg, parts: parts, face: newFace(parts.Screen, parts.Status),
+		cfg: cfg, parts: parts, enrol: e, face: newFace(parts.Screen, parts.Status, e.state),
 		ready: make(chan struct{}), said: make(chan said, 64),
 	}
 }
@@ -230,6 +239,7 @@ func (k *Kiosk) Run(ctx context.Context) error {
 	g.Go(func() error { return k.scan(ctx) })
 	g.Go(func() error { return k.announce(ctx) })
 	g.Go(func() error { return k.tick(ctx) })
+	g.Go(func() error { return k.enrol.run(ctx) })
 	close(k.ready)
 	return g.Wait()
 }
@@ -269,6 +279,10 @@ func (k *Kiosk) frame(ctx context.Context, f camera.Frame) {
 
 // symbol answers one code, unless it has been answered.
 func (k *Kiosk) symbol(ctx context.Context, text string, at, decoded time.Time) {
+	if wire.IsCode(text) {
+		k.enrol.see(text, at)
+		return
+	}
 	digest := sha256.Sum256([]byte(text))
 	known := k.codes.find(digest, at)
 	if known != nil && (answers[known.verdict].final || at.Sub(known.judged) < rejudge) {
@@ -317,9 +331,11 @@ func (k *Kiosk) judge(text string, at time.Time) ruling {
 		var e *pass.Error
 		if errors.As(err, &e) && e.Reason == pass.ReasonNotYetValid {
 			r.seconds = int((e.By + time.Second - 1) / time.Second)
+			k.parts.Clock.Hint(e.By)
 		}
 		return r
 	}
+	k.parts.Clock.Hint(0)
 	admission, err := k.admit(p, at)
 	var used *journal.UsedError
 	switch {
@@ -373,7 +389,7 @@ func (k *Kiosk) verify(text string, at time.Time) (*pass.Pass, error) {
 		return nil, err
 	}
 	return u.Verify(at, k.parts.Trust.Bundle(), pass.Conditions{
-		Skew: k.cfg.Skew, Facility: k.cfg.Facility, Clock: k.parts.Clock.State(at), AdmitUnsure: k.cfg.AdmitUnsure,
+		Skew: k.cfg.Skew, Facility: k.parts.Facility(), Clock: k.parts.Clock.State(at), AdmitUnsure: k.cfg.AdmitUnsure,
 	})
 }
 

@@ -250,7 +250,7 @@ func TestOneBadFrame(t *testing.T) {
 
 func TestStaffField(t *testing.T) {
 	for _, staff := range []bool{false, true} {
-		bubble(t, setting{config: Config{Facility: "restaurant", Skew: pass.Skew, Staff: staff}}, func(t *testing.T, r *rig) {
+		bubble(t, setting{config: Config{Skew: pass.Skew, Staff: staff}}, func(t *testing.T, r *rig) {
 			health := &pass.Health{Complete: true, Doses: []pass.Dose{
 				{Number: 1, Date: time.Now().AddDate(0, 0, -60)}, {Number: 2, Date: time.Now().AddDate(0, 0, -15)},
 			}}
@@ -298,7 +298,7 @@ func (mute) SayTimed(_ audio.Prompt, _ func(), done func(audio.Outcome)) {
 }
 
 func TestVerifyOnlyKeepsNothing(t *testing.T) {
-	bubble(t, setting{config: Config{Facility: "museum", Skew: pass.Skew}}, func(t *testing.T, r *rig) {
+	bubble(t, setting{kind: "museum"}, func(t *testing.T, r *rig) {
 		text := r.pass(1, 0, nil)
 		r.show(text)
 		time.Sleep(4 * time.Second)

@@ -39,6 +39,7 @@ type rig struct {
 	screen  *screen
 	bundle  *pass.Bundle
 	clock   pass.Clock
+	hints   []time.Duration // what the clock was told
 	frames  chan camera.Frame
 	codes   map[*image.Gray]reading
 	stop    func()
@@ -56,6 +57,9 @@ type reading struct {
 // setting is what a test wants otherwise; fields may be nil.
 type setting struct {
 	config Config
+	kind   string // of facility
+	enrol  Enroller
+	status func() display.Status
 	path   string // of a journal that exists
 	edit   func(*pass.Contents)
 }
@@ -73,10 +77,14 @@ func newRig(t testing.TB, s setting) *rig {
 	r.bundle = newBundle(t, s.edit)
 	r.keeper, r.voice, r.screen = &keeper{rig: r}, &voice{rig: r, lasts: 900 * time.Millisecond}, &screen{rig: r}
 	if s.config == (Config{}) {
-		s.config = Config{Facility: "restaurant", Skew: pass.Skew}
+		s.config = Config{Skew: pass.Skew}
+	}
+	if s.kind == "" {
+		s.kind = "restaurant"
 	}
 	r.k = New(s.config, Parts{
 		Frames: r, Decoder: r, Trust: r, Journal: r.keeper, Voice: r.voice, Screen: r.screen, Lamps: r, Clock: r,
+		Facility: func() string { return s.kind }, Enrol: s.enrol, Status: s.status,
 		Observe: func(e Event) { r.mu.Lock(); r.events = append(r.events, e); r.mu.Unlock() },
 		Now:     time.Now, Log: slog.New(slog.DiscardHandler),
 	})
@@ -214,6 +222,7 @@ func (r *rig) Decode(g *image.Gray) (symbols []qr.Symbol, err error) {
 
 func (r *rig) Bundle() *pass.Bundle       { return r.bundle }
 func (r *rig) State(time.Time) pass.Clock { return r.clock }
+func (r *rig) Hint(by time.Duration)      { r.hints = append(r.hints, by) }
 func (r *rig) Signal(s display.Signal) {
 	r.note(map[display.Signal]string{display.Accept: "green", display.Refuse: "red"}[s])
 }

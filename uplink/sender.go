@@ -5,11 +5,11 @@ package uplink
 
 import (
 	"bytes"
+	"compress/gzip"
 	"context"
 	"crypto/ed25519"
 	"errors"
 	"fmt"
-	"io"
 	"log/slog"
 	"net/http"
 	"sync"
@@ -28,16 +28,13 @@ type Queue interface {
 	Added() <-chan struct{}
 }
 
-// SenderConfig says where visits go.
+// SenderConfig says how visits go to the registry.
 type SenderConfig struct {
-	Registry string // address, e.g. https://registry.example.kr
-	Kiosk    string // this kiosk's id
-	Token    string // its secret at the registry
+	Link *Link
 	// Gather is how long the first visit of a batch waits for company, 0 for 2 s.
 	Gather time.Duration
 	// Batch is the largest number of visits sent at once, 0 for wire.MaxVisits.
-	Batch  int
-	Client *http.Client
+	Batch int
 	// Keys are the registry's receipt keys, from the trust bundle.
 	Keys func() []ed25519.PublicKey
 }
@@ -59,6 +56,7 @@ type Sender struct {
 type SenderState struct {
 	Sent    uint64    // visits the registry has acknowledged since the start
 	Refused uint64    // visits set aside since the start
+	Unkept  uint64    // visits destroyed since the start because nobody may keep them
 	Last    time.Time // when the last receipt was verified, zero for none yet
 	Err     error     // why the last try failed, nil if it did not
 }
@@ -86,9 +84,15 @@ func (s *Sender) State() SenderState {
 	return s.state
 }
 
-// Run sends what is in the journal and what is added to it, until ctx ends.
+// Run sends what is in the journal and what is added to it, until ctx ends. On
+// a fresh device it waits until that is enrolled.
 func (s *Sender) Run(ctx context.Context) error {
 	close(s.ready)
+	select {
+	case <-ctx.Done():
+		return ctx.Err()
+	case <-s.cfg.Link.Enrolled():
+	}
 	retry := backoff{base: time.Second, max: 5 * time.Minute}
 	for {
 		more, err := s.Drain(ctx)
@@ -97,9 +101,9 @@ func (s *Sender) Run(ctx context.Context) error {
 		}
 		if err != nil {
 			wait := retry.next()
-			var refused *answerError
-			if errors.As(err, &refused) && refused.after > 0 {
-				wait += refused.after
+			var refused *Refusal
+			if errors.As(err, &refused) {
+				wait += refused.After
 			}
 			s.log.Warn("visits could not be uploaded, they stay in the journal", "err", err, "again_in", wait)
 			if !sleep(ctx, wait) {
@@ -127,7 +131,8 @@ func (s *Sender) Run(ctx context.Context) error {
 
 // Drain sends batches until the journal is empty or a try fails. A batch that
 // the registry will not read is halved until the one record it stumbles over
-// stands alone; that one is passed over, kept, and left is true.
+// stands alone; that one is passed over, kept, and left is true. Between two
+// batches it makes the pause that the registry's receipt asks for.
 func (s *Sender) Drain(ctx context.Context) (left bool, err error) {
 	after, size := uint64(0), s.cfg.Batch
 	passedOver := 0 // since the last receipt
@@ -137,8 +142,8 @@ func (s *Sender) Drain(ctx context.Context) (left bool, err error) {
 			s.note(nil, err)
 			return left, err
 		}
-		results, err := s.send(ctx, visits)
-		var refused *answerError
+		receipt, err := s.send(ctx, visits)
+		var refused *Refusal
 		if errors.As(err, &refused) && refused.unreadable() {
 			if size = len(visits) / 2; size == 0 {
 				if passedOver++; passedOver > 2 {
@@ -146,19 +151,22 @@ func (s *Sender) Drain(ctx context.Context) (left bool, err error) {
 					s.note(nil, err)
 					return left, err
 				}
-				s.log.Warn("the registry cannot read one record, it stays in the journal", "seq", visits[0].Seq, "status", refused.status)
+				s.log.Warn("the registry cannot read one record, it stays in the journal", "seq", visits[0].Seq, "status", refused.Status)
 				after, size, left = visits[0].Seq, s.cfg.Batch, true
 			}
 			continue
 		}
 		if err == nil {
-			err = s.queue.Settle(results)
+			err = s.queue.Settle(receipt.Results)
 		}
-		s.note(results, err)
+		s.note(receipt.Results, err)
 		if err != nil {
 			return left, err
 		}
 		size, passedOver = min(size*2, s.cfg.Batch), 0
+		if wait := receipt.Wait(); wait > 0 && !sleep(ctx, wait) {
+			return left, ctx.Err()
+		}
 	}
 }
 
@@ -169,72 +177,57 @@ func (s *Sender) note(results []wire.Result, err error) {
 	if len(results) > 0 && err == nil {
 		s.state.Last = s.now()
 	}
+	if len(results) == 0 || err != nil {
+		return
+	}
 	for _, r := range results {
-		if r.Status == wire.StatusRefused {
+		switch {
+		case r.Destroy():
+			s.state.Unkept++
+			s.log.Warn("a visit that nobody may keep was destroyed", "seq", r.Seq, "reason", r.Reason)
+		case r.Status == wire.StatusRefused:
 			s.state.Refused++
 			s.log.Warn("the registry refused a visit, it is set aside", "seq", r.Seq, "reason", r.Reason)
-		} else {
+		default:
 			s.state.Sent++
 		}
 	}
-	if len(results) > 0 && err == nil {
-		s.log.Info("visits were uploaded", "first_seq", results[0].Seq, "last_seq", results[len(results)-1].Seq, "count", len(results))
+	s.log.Info("visits were uploaded", "first_seq", results[0].Seq, "last_seq", results[len(results)-1].Seq, "count", len(results))
+}
+
+// send posts one batch and returns its verified receipt.
+func (s *Sender) send(ctx context.Context, visits []wire.Visit) (wire.Receipt, error) {
+	id := s.cfg.Link.Identity()
+	if id == nil {
+		return wire.Receipt{}, errFresh
 	}
-}
-
-// answerError is an answer that is no receipt.
-type answerError struct {
-	status int
-	after  time.Duration // Retry-After
-}
-
-func (e *answerError) Error() string {
-	switch e.status {
-	case http.StatusUnauthorized, http.StatusForbidden:
-		return fmt.Sprintf("the registry does not know this kiosk (status %d): check kiosk.id and registry.token", e.status)
-	}
-	return fmt.Sprintf("the registry answered with status %d", e.status)
-}
-
-// unreadable says that the batch itself is what the registry objects to.
-func (e *answerError) unreadable() bool {
-	switch e.status {
-	case http.StatusBadRequest, http.StatusRequestEntityTooLarge, http.StatusUnprocessableEntity:
-		return true
-	}
-	return false
-}
-
-// send posts one batch and returns the results of its verified receipt.
-func (s *Sender) send(ctx context.Context, visits []wire.Visit) ([]wire.Result, error) {
-	batch := wire.Batch{Kiosk: s.cfg.Kiosk, Visits: visits}
+	batch := wire.Batch{Kiosk: id.Kiosk, Visits: visits}
 	body, err := batch.Encode()
 	if err != nil {
-		return nil, fmt.Errorf("make a batch: %w", err)
+		return wire.Receipt{}, fmt.Errorf("make a batch: %w", err)
 	}
-	ctx, cancel := context.WithTimeout(ctx, 30*time.Second)
-	defer cancel()
-	req, err := http.NewRequestWithContext(ctx, http.MethodPost, s.cfg.Registry+wire.VisitsPath, bytes.NewReader(body))
+	r := request{method: http.MethodPost, path: wire.VisitsPath, kind: wire.ContentType, body: body}
+	// Signatures do not shrink; what does is their frame. One visit only grows.
+	if packed := pack(body); len(packed) < len(body) {
+		r.body, r.packed = packed, true
+	}
+	a, err := s.cfg.Link.ask(ctx, r)
 	if err != nil {
-		return nil, fmt.Errorf("upload visits: check registry.url: %w", err)
+		return wire.Receipt{}, fmt.Errorf("upload visits: %w", err)
 	}
-	req.Header.Set("Content-Type", wire.ContentType)
-	req.Header.Set("Authorization", "Bearer "+s.cfg.Token)
-	resp, err := s.cfg.Client.Do(req)
+	receipt, err := wire.OpenReceipt(a.body, s.cfg.Keys(), body, batch)
 	if err != nil {
-		return nil, fmt.Errorf("upload visits: %w", err)
+		return wire.Receipt{}, err
 	}
-	defer resp.Body.Close()
-	answer, err := io.ReadAll(io.LimitReader(resp.Body, wire.MaxBody))
-	if resp.StatusCode != http.StatusOK {
-		return nil, &answerError{status: resp.StatusCode, after: retryAfter(resp.Header, s.now())}
+	s.cfg.Link.welcome()
+	return receipt, nil
+}
+
+func pack(body []byte) []byte {
+	var out bytes.Buffer
+	z := gzip.NewWriter(&out)
+	if _, err := z.Write(body); err != nil || z.Close() != nil { // memory takes every write
+		return body
 	}
-	if err != nil {
-		return nil, fmt.Errorf("read the receipt: %w", err)
-	}
-	receipt, err := wire.OpenReceipt(answer, s.cfg.Keys(), body, batch)
-	if err != nil {
-		return nil, err
-	}
-	return receipt.Results, nil
+	return out.Bytes()
 }

@@ -2,10 +2,8 @@ package uplink
 
 import (
 	"context"
-	"crypto/ed25519"
 	"errors"
 	"fmt"
-	"io"
 	"io/fs"
 	"log/slog"
 	"net/http"
@@ -38,11 +36,9 @@ type Trust struct {
 
 // TrustConfig says where bundles come from and go to.
 type TrustConfig struct {
-	Registry string            // address, e.g. https://registry.example.kr
-	Root     ed25519.PublicKey // pinned at enrolment
-	File     string            // where the last good bundle is kept
-	Every    time.Duration     // between refreshes, 0 for six hours
-	Client   *http.Client
+	Link  *Link         // to the registry, whose root key is pinned
+	File  string        // where the last good bundle is kept
+	Every time.Duration // between refreshes, 0 for six hours
 }
 
 // TrustState is the bundle's age in plain facts.
@@ -54,25 +50,36 @@ type TrustState struct {
 	Err       error     // why the last refresh failed, nil if it did not
 }
 
-// LoadTrust reads the last good bundle from disk. A missing or damaged file is
-// no error: State tells, and the registry is asked.
-func LoadTrust(cfg TrustConfig, now func() time.Time, log *slog.Logger) *Trust {
+// NewTrust reads the last good bundle from disk. A missing or damaged file is
+// no error: State tells, and the registry is asked. A fresh device has none.
+func NewTrust(cfg TrustConfig, now func() time.Time, log *slog.Logger) *Trust {
 	t := &Trust{cfg: cfg, log: log, now: now, ready: make(chan struct{})}
 	if t.cfg.Every == 0 {
 		t.cfg.Every = 6 * time.Hour
 	}
-	raw, err := os.ReadFile(cfg.File)
+	t.load()
+	return t
+}
+
+// load reads the kept bundle, if this device is enrolled.
+func (t *Trust) load() {
+	id := t.cfg.Link.Identity()
+	if id == nil {
+		return
+	}
+	raw, err := os.ReadFile(t.cfg.File)
 	if err == nil {
 		var b *pass.Bundle
-		if b, err = pass.OpenBundle(raw, cfg.Root); err == nil {
+		if b, err = pass.OpenBundle(raw, id.Root); err == nil {
 			t.set(b)
 		}
 	}
 	if err != nil && !errors.Is(err, fs.ErrNotExist) {
-		t.state.Err = fmt.Errorf("read the kept trust bundle %s: %w", cfg.File, err)
-		log.Warn("the kept trust bundle is not usable, the registry is asked for a new one", "file", cfg.File, "err", err)
+		t.mu.Lock()
+		t.state.Err = fmt.Errorf("read the kept trust bundle %s: %w", t.cfg.File, err)
+		t.mu.Unlock()
+		t.log.Warn("the kept trust bundle is not usable, the registry is asked for a new one", "file", t.cfg.File, "err", err)
 	}
-	return t
 }
 
 // Bundle is the newest verified bundle, nil if there was none yet.
@@ -99,9 +106,17 @@ func (t *Trust) String() string { return "trust bundle" }
 func (t *Trust) Ready() <-chan struct{} { return t.ready }
 
 // Run refreshes the bundle at once and then as configured, sooner after a
-// failure, until ctx ends.
+// failure, until ctx ends. On a fresh device it waits until that is enrolled.
 func (t *Trust) Run(ctx context.Context) error {
 	close(t.ready)
+	select {
+	case <-ctx.Done():
+		return ctx.Err()
+	case <-t.cfg.Link.Enrolled():
+	}
+	if t.Bundle() == nil {
+		t.load() // it came with the enrolment
+	}
 	retry := backoff{base: 5 * time.Second, max: 15 * time.Minute}
 	for {
 		wait := t.cfg.Every
@@ -132,34 +147,20 @@ func (t *Trust) Refresh(ctx context.Context) error {
 }
 
 func (t *Trust) refresh(ctx context.Context) error {
-	ctx, cancel := context.WithTimeout(ctx, 30*time.Second)
-	defer cancel()
-	req, err := http.NewRequestWithContext(ctx, http.MethodGet, t.cfg.Registry+wire.BundlePath, nil)
-	if err != nil {
-		return fmt.Errorf("ask the registry for its trust bundle: check registry.url: %w", err)
-	}
+	r := request{method: http.MethodGet, path: wire.BundlePath, limit: pass.MaxBundle}
 	if t.etag != "" {
-		req.Header.Set("If-None-Match", t.etag)
+		r.header = http.Header{"If-None-Match": {t.etag}}
 	}
-	resp, err := t.cfg.Client.Do(req)
+	a, err := t.cfg.Link.ask(ctx, r)
 	if err != nil {
 		return fmt.Errorf("ask the registry for its trust bundle: %w", err)
 	}
-	defer resp.Body.Close()
-	switch resp.StatusCode {
-	case http.StatusNotModified:
+	if a.status == http.StatusNotModified {
 		// Anybody between could say so; it is believed because nothing follows
 		// from it but the date, and Expires is signed.
 		return nil
-	case http.StatusOK:
-	default:
-		return fmt.Errorf("the registry answered %s when asked for its trust bundle", resp.Status)
 	}
-	raw, err := io.ReadAll(io.LimitReader(resp.Body, pass.MaxBundle+1))
-	if err != nil {
-		return fmt.Errorf("read the trust bundle: %w", err)
-	}
-	b, err := pass.OpenBundle(raw, t.cfg.Root)
+	b, err := pass.OpenBundle(a.body, t.cfg.Link.Identity().Root)
 	if err != nil {
 		return fmt.Errorf("the registry's answer is not its trust bundle (a captive portal?): %w", err)
 	}
@@ -169,12 +170,12 @@ func (t *Trust) refresh(ctx context.Context) error {
 	}
 	if old == nil || b.Number() > old.Number() {
 		// On disk before in use: a restart must not know less than this moment.
-		if err := renameio.WriteFile(t.cfg.File, raw, 0o600); err != nil {
+		if err := renameio.WriteFile(t.cfg.File, a.body, 0o600); err != nil {
 			return fmt.Errorf("keep the trust bundle: %w", err)
 		}
 		t.set(b)
 		t.log.Info("a new trust bundle is in use", "number", b.Number(), "issuers", b.Issuers(), "expires", b.Expires())
 	}
-	t.etag = resp.Header.Get("ETag")
+	t.etag = a.header.Get("ETag")
 	return nil
 }

@@ -2,9 +2,11 @@ package uplink
 
 import (
 	"bytes"
+	"compress/gzip"
 	"context"
 	"crypto/ed25519"
 	"crypto/sha256"
+	"encoding/hex"
 	"errors"
 	"fmt"
 	"io"
@@ -20,6 +22,7 @@ import (
 
 	"github.com/munjigi/munjigi/pass"
 	"github.com/munjigi/munjigi/pass/wire"
+	"github.com/munjigi/munjigi/uplink/enrol"
 )
 
 var t0 = time.Date(2026, 11, 22, 3, 40, 0, 0, time.UTC)
@@ -89,11 +92,21 @@ type registry struct {
 	mu     sync.Mutex
 	stored map[uint64]int // by sequence: how often it was stored (must be once)
 	calls  int
+	pause  time.Duration
+	at     []time.Time // of the calls
 	fault  func(call int, batch wire.Batch, answer *http.Response) (*http.Response, error)
 }
 
 func (r *registry) RoundTrip(req *http.Request) (*http.Response, error) {
-	body, err := io.ReadAll(req.Body)
+	in := io.Reader(req.Body)
+	if req.Header.Get("Content-Encoding") == "gzip" {
+		z, err := gzip.NewReader(in)
+		if err != nil {
+			return nil, err
+		}
+		in = z
+	}
+	body, err := io.ReadAll(in)
 	if err != nil {
 		return nil, err
 	}
@@ -104,6 +117,7 @@ func (r *registry) RoundTrip(req *http.Request) (*http.Response, error) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	r.calls++
+	r.at = append(r.at, time.Now())
 	var results []wire.Result
 	for _, v := range batch.Visits {
 		status := wire.StatusStored
@@ -114,7 +128,7 @@ func (r *registry) RoundTrip(req *http.Request) (*http.Response, error) {
 		}
 		results = append(results, wire.Result{Seq: v.Seq, Status: status})
 	}
-	receipt, err := wire.SignReceipt(testKey("receipt"), body, batch.Kiosk, t0, 0, results)
+	receipt, err := wire.SignReceipt(testKey("receipt"), body, batch.Kiosk, t0, r.pause, results)
 	if err != nil {
 		return nil, err
 	}
@@ -129,12 +143,22 @@ func respond(status int, body []byte) *http.Response {
 	return &http.Response{StatusCode: status, Status: http.StatusText(status), Header: http.Header{}, Body: io.NopCloser(bytes.NewReader(body))}
 }
 
+// newLink is a link of an enrolled kiosk over r.
+func newLink(r http.RoundTripper) *Link {
+	l := &Link{
+		log: slog.New(slog.DiscardHandler), now: func() time.Time { return t0 },
+		ready: make(chan struct{}), enrolled: make(chan struct{}), renew: make(chan struct{}, 1),
+	}
+	client := &http.Client{Transport: r}
+	l.peer.Store(&peer{Identity: &enrol.Identity{Address: "https://registry.test", Kiosk: "cafe-1", Root: public(testKey("root"))}, client: client, timeless: client})
+	close(l.enrolled)
+	return l
+}
+
+func receiptKeys() []ed25519.PublicKey { return []ed25519.PublicKey{public(testKey("receipt"))} }
+
 func newSender(q Queue, r http.RoundTripper) *Sender {
-	return NewSender(SenderConfig{
-		Registry: "https://registry.test", Kiosk: "cafe-1", Token: "secret", Batch: 8,
-		Client: &http.Client{Transport: r},
-		Keys:   func() []ed25519.PublicKey { return []ed25519.PublicKey{public(testKey("receipt"))} },
-	}, q, func() time.Time { return t0 }, slog.New(slog.DiscardHandler))
+	return NewSender(SenderConfig{Link: newLink(r), Batch: 8, Keys: receiptKeys}, q, func() time.Time { return t0 }, slog.New(slog.DiscardHandler))
 }
 
 // TestFaults breaks every exchange of the first few calls in one way; in the
@@ -250,6 +274,150 @@ func TestReceiptKeptByNobody(t *testing.T) {
 	}
 }
 
+// TestPauseIsObeyed holds the sender to the rate that a receipt announces, and
+// a receipt to a bound.
+func TestPauseIsObeyed(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		q, r := newQueue(24), &registry{stored: map[uint64]int{}, pause: 7 * time.Second}
+		if _, err := newSender(q, r).Drain(t.Context()); err != nil || q.len() != 0 {
+			t.Fatalf("%v, %d left", err, q.len())
+		}
+		for i := 1; i < len(r.at); i++ {
+			if d := r.at[i].Sub(r.at[i-1]); d < 7*time.Second || d > 8*time.Second {
+				t.Errorf("batch %d came after %v", i, d)
+			}
+		}
+		if len(r.at) != 3 {
+			t.Errorf("%d batches", len(r.at))
+		}
+	})
+}
+
+// TestReplayedReceipt answers the second batch with the first one's receipt.
+func TestReplayedReceipt(t *testing.T) {
+	q, r := newQueue(16), &registry{stored: map[uint64]int{}}
+	var first []byte
+	r.fault = func(call int, _ wire.Batch, answer *http.Response) (*http.Response, error) {
+		body, err := io.ReadAll(answer.Body)
+		if call == 1 {
+			first = body
+		}
+		return respond(200, first), err
+	}
+	if _, err := newSender(q, r).Drain(t.Context()); !errors.Is(err, wire.ErrReceipt) || q.len() != 8 {
+		t.Errorf("%v, %d left", err, q.len())
+	}
+}
+
+// TestHeartbeat holds it to once a minute; one that is refused ends nothing.
+func TestHeartbeat(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		var bodies [][]byte
+		l := newLink(roundTrip(func(r *http.Request) (*http.Response, error) {
+			b, err := io.ReadAll(r.Body)
+			if bodies = append(bodies, b); len(bodies) == 1 {
+				return respond(500, nil), err
+			}
+			return respond(204, nil), err
+		}))
+		want := wire.Heartbeat{Version: "v1", Queue: 3, Oldest: t0.UnixMilli(), Bundle: 7, Clock: pass.ClockSure, FPS: 299, Temperature: 455, Disk: 900, Uptime: 60}
+		h := NewHeartbeat(l, func() wire.Heartbeat { return want }, slog.New(slog.DiscardHandler))
+		ctx, cancel := context.WithCancel(t.Context())
+		go h.Run(ctx)
+		time.Sleep(10*time.Minute + time.Second) // virtual
+		cancel()
+		if len(bodies) != 11 {
+			t.Errorf("%d heartbeats in ten minutes", len(bodies))
+		}
+		got, err := wire.DecodeHeartbeat(bodies[1])
+		if err != nil || got != want {
+			t.Errorf("%+v, %v", got, err)
+		}
+	})
+}
+
+// TestRefused holds that a kiosk that was revoked says so, and says when it is
+// welcome again; and that the words of a stranger in between clear nothing.
+func TestRefused(t *testing.T) {
+	q, r := newQueue(3), &registry{stored: map[uint64]int{}}
+	revoked := func(int, wire.Batch, *http.Response) (*http.Response, error) {
+		return respond(403, []byte(`{"type":"`+wire.ProblemRevoked+`","title":"revoked","status":403,"detail":"enrol again"}`)), nil
+	}
+	r.fault = revoked
+	s := newSender(q, r)
+	if _, err := s.Drain(t.Context()); err == nil || s.cfg.Link.State().Refused != wire.ProblemRevoked || q.len() != 3 {
+		t.Errorf("%v, %+v, %d left", err, s.cfg.Link.State(), q.len())
+	}
+	r.fault = func(int, wire.Batch, *http.Response) (*http.Response, error) { return respond(200, nil), nil }
+	if _, err := s.Drain(t.Context()); err == nil || s.cfg.Link.State().Refused == "" {
+		t.Errorf("%v, %+v", err, s.cfg.Link.State())
+	}
+	r.fault = nil
+	if _, err := s.Drain(t.Context()); err != nil || s.cfg.Link.State().Refused != "" || q.len() != 0 {
+		t.Errorf("%v, %+v, %d left", err, s.cfg.Link.State(), q.len())
+	}
+}
+
+// witness is a clock that only listens.
+type witness struct {
+	t, at time.Time
+	sure  bool
+}
+
+func (w *witness) Signed(t, at time.Time) error { w.t, w.at = t, at; return nil }
+func (w *witness) Sure() bool                   { return w.sure }
+
+// TestSignedTime asks registries that are slow, false and right.
+func TestSignedTime(t *testing.T) {
+	sign := func(key string, r *http.Request) []byte {
+		raw, err := hex.DecodeString(r.URL.Query().Get("nonce"))
+		if err != nil || len(raw) != wire.NonceSize {
+			t.Fatalf("nonce %q", r.URL.RawQuery)
+		}
+		body, err := wire.SignTime(testKey(key), [wire.NonceSize]byte(raw), t0)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return body
+	}
+	old, err := wire.SignTime(testKey("receipt"), [wire.NonceSize]byte{1}, t0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for name, step := range map[string]struct {
+		answer func(*http.Request) []byte
+		trip   time.Duration
+		good   bool
+	}{
+		"right":        {func(r *http.Request) []byte { return sign("receipt", r) }, 600 * time.Millisecond, true},
+		"too slow":     {func(r *http.Request) []byte { return sign("receipt", r) }, maxTrip + time.Second, false},
+		"another key":  {func(r *http.Request) []byte { return sign("portal", r) }, time.Millisecond, false},
+		"replayed":     {func(r *http.Request) []byte { return old }, time.Millisecond, false},
+		"no such time": {func(r *http.Request) []byte { return []byte("<html>") }, time.Millisecond, false},
+	} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				start := time.Now()
+				w := &witness{}
+				l := newLink(roundTrip(func(r *http.Request) (*http.Response, error) {
+					time.Sleep(step.trip)
+					return respond(200, step.answer(r)), nil
+				}))
+				err := NewTimekeeper(l, w, receiptKeys, time.Now, slog.New(slog.DiscardHandler)).Ask(t.Context())
+				if (err == nil) != step.good {
+					t.Fatal(err)
+				}
+				if step.good && (!w.t.Equal(t0) || w.at.Sub(start) != step.trip/2) {
+					t.Errorf("%v at %v after the question", w.t, w.at.Sub(start))
+				}
+				if !step.good && !w.t.IsZero() {
+					t.Error("the clock was told all the same")
+				}
+			})
+		})
+	}
+}
+
 func TestRetryAfter(t *testing.T) {
 	for value, want := range map[string]time.Duration{
 		"": 0, "7": 7 * time.Second, "-3": 0, "soon": 0, "999999999": patience,
@@ -280,9 +448,8 @@ func TestTrust(t *testing.T) {
 	var answer func(*http.Request) (*http.Response, error)
 	now := t0
 	load := func() *Trust {
-		return LoadTrust(TrustConfig{
-			Registry: "https://registry.test", Root: public(testKey("root")), File: file,
-			Client: &http.Client{Transport: roundTrip(func(r *http.Request) (*http.Response, error) { return answer(r) })},
+		return NewTrust(TrustConfig{
+			Link: newLink(roundTrip(func(r *http.Request) (*http.Response, error) { return answer(r) })), File: file,
 		}, func() time.Time { return now }, slog.New(slog.DiscardHandler))
 	}
 	serve := func(status int, body []byte) {
@@ -368,14 +535,13 @@ func TestTrustRun(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		calls := 0
 		raw := signBundle(t, "root", 1)
-		tr := LoadTrust(TrustConfig{
-			Root: public(testKey("root")), File: filepath.Join(t.TempDir(), "b"), Every: time.Hour,
-			Client: &http.Client{Transport: roundTrip(func(*http.Request) (*http.Response, error) {
+		tr := NewTrust(TrustConfig{
+			Link: newLink(roundTrip(func(*http.Request) (*http.Response, error) {
 				if calls++; calls <= 3 {
 					return nil, errors.New("no route to host")
 				}
 				return respond(200, raw), nil
-			})},
+			})), File: filepath.Join(t.TempDir(), "b"), Every: time.Hour,
 		}, time.Now, slog.New(slog.DiscardHandler))
 		ctx, cancel := context.WithCancel(t.Context())
 		done := make(chan error)

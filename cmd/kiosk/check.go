@@ -2,13 +2,13 @@ package main
 
 import (
 	"context"
+	"crypto/ed25519"
 	"errors"
 	"flag"
 	"fmt"
 	"image"
 	"io"
 	"log/slog"
-	"net/http"
 	"os"
 	"strings"
 	"time"
@@ -18,7 +18,6 @@ import (
 	"github.com/munjigi/munjigi/display"
 	"github.com/munjigi/munjigi/pass"
 	"github.com/munjigi/munjigi/pass/symbol"
-	"github.com/munjigi/munjigi/pass/wire"
 	"github.com/munjigi/munjigi/reader/camera"
 	"github.com/munjigi/munjigi/reader/camera/virtual"
 	"github.com/munjigi/munjigi/reader/qr"
@@ -52,12 +51,14 @@ func check(ctx context.Context, args []string, stdout, stderr io.Writer) error {
 	failed := print(stdout, finding{part: "config", text: file}) != nil
 	here := clock.System()
 	quiet := slog.New(slog.DiscardHandler)
+	up := newUplinks(&cfg, here)
 	for _, part := range []func() finding{
 		func() finding { return checkDisk(&cfg) },
 		func() finding { return checkJournal(&cfg, here) },
+		up.enrolment,
+		func() finding { return up.registry(ctx) }, // asks for what the next lines look at
 		func() finding { return checkClock(&cfg, here) },
-		func() finding { return checkRegistry(ctx, &cfg) }, // may fetch the keys that the next line looks at
-		func() finding { return checkBundle(&cfg) },
+		up.bundle,
 		func() finding { return checkDecoder() },
 		func() finding { return checkCamera(ctx, &cfg) },
 		func() finding { return checkScreen(ctx, &cfg, quiet) },
@@ -106,38 +107,104 @@ func checkJournal(cfg *device.Config, highest *clock.Clock) finding {
 		return finding{part: "journal", err: err}
 	}
 	defer j.Close()
+	if err := j.Probe(); err != nil {
+		return finding{part: "journal", err: err}
+	}
 	s, err := j.Stats()
 	highest.Raise(s.Clock)
 	f := finding{part: "journal", err: err, text: fmt.Sprintf("%d visits wait for the registry", s.Queue)}
+	old := time.Since(s.Oldest)
 	switch {
 	case err != nil:
 	case s.Destroyed > 0:
 		f.warn, f.err = true, fmt.Errorf("%d visits were destroyed unsent after 28 days: bring the registry back", s.Destroyed)
 	case s.Aside > 0:
 		f.warn, f.err = true, fmt.Errorf("%d visits were refused by the registry and set aside: ask its operator", s.Aside)
-	case !s.Oldest.IsZero() && time.Since(s.Oldest) > 24*time.Hour:
+	case s.Oldest.IsZero() || old < day:
+	case old < device.QueueOld:
 		f.warn, f.err = true, fmt.Errorf("%d visits wait, the oldest since %s: check the network", s.Queue, s.Oldest.Local().Format(time.DateTime))
+	default:
+		f.warn, f.err = true, fmt.Errorf("%d visits wait, the oldest since %s: it is destroyed in %d days, bring the registry back", s.Queue, s.Oldest.Local().Format(time.DateTime), max(int((journal.Keep-old)/day), 0))
 	}
 	return f
 }
 
+const day = 24 * time.Hour
+
 func checkClock(cfg *device.Config, c *clock.Clock) finding {
-	now := time.Now()
+	now := c.Correct(time.Now())
 	f := finding{part: "clock", text: now.Format(time.RFC3339)}
+	by, asked := c.Differs()
 	switch {
 	case c.State(now) == pass.ClockWrong:
-		f.err = fmt.Errorf("%s is earlier than this device has already seen: connect the network for NTP, or set the battery clock", f.text)
+		f.err = fmt.Errorf("%s is earlier than this device has already seen: connect the network, or set the battery clock", f.text)
 	case c.State(now) != pass.ClockSure:
 		f.warn = cfg.Clock.Unsure == "admit"
-		f.err = errors.New("nobody vouches for the clock: connect the network for NTP, or fit a battery clock (DS3231)")
+		f.err = errors.New("nobody vouches for the clock: connect the network for NTP or the registry's time, or fit a battery clock (DS3231)")
+	case asked && by.Abs() > device.ClockDiffers && c.Sure():
+		f.warn, f.err = true, fmt.Errorf("%s is %s off the registry's time: ask who serves NTP here, and the registry's operator", f.text, by.Round(time.Second))
+	case asked && !c.Sure():
+		f.warn, f.err = true, fmt.Errorf("%s, by the registry's signed time alone; after a power cut without network it is not sure: let NTP through or fit a battery clock (DS3231)", f.text)
 	case !c.Battery():
 		f.warn, f.err = true, fmt.Errorf("%s, by NTP; after a power cut without network it is not sure: fit a battery clock (DS3231)", f.text)
 	}
 	return f
 }
 
-func checkBundle(cfg *device.Config) finding {
-	s := trust(cfg).State()
+// uplinks are the parts that face the registry, as a check needs them.
+type uplinks struct {
+	cfg   *device.Config
+	link  *uplink.Link
+	trust *uplink.Trust
+	clock *clock.Clock
+	err   error // of the enrolment on disk
+}
+
+func newUplinks(cfg *device.Config, c *clock.Clock) *uplinks {
+	u := &uplinks{cfg: cfg, clock: c}
+	now, quiet := func() time.Time { return c.Correct(time.Now()) }, slog.New(slog.DiscardHandler)
+	if u.link, u.err = cfg.NewLink(nil, u.keys, now, quiet); u.err == nil {
+		u.trust = uplink.NewTrust(uplink.TrustConfig{Link: u.link, File: cfg.Bundle()}, now, quiet)
+	}
+	return u
+}
+
+func (u *uplinks) keys() []ed25519.PublicKey {
+	if b := u.trust.Bundle(); b != nil {
+		return b.ReceiptKeys()
+	}
+	return nil
+}
+
+func (u *uplinks) enrolment() finding {
+	f := finding{part: "enrolment"}
+	if u.err != nil {
+		f.err = u.err
+		return f
+	}
+	i := u.link.Identity()
+	if i == nil {
+		f.err = errors.New("this device is fresh: show the registry's enrolment code to its camera, or run kiosk enroll CODE")
+		return f
+	}
+	f.text = fmt.Sprintf("kiosk %s (%s) of %s at %s", i.Kiosk, i.Kind, i.Registry, i.Address)
+	if end := u.link.State().Expires; !end.IsZero() {
+		f.text += fmt.Sprintf(", certificate until %s", end.Local().Format(time.DateOnly))
+		switch left := time.Until(end); {
+		case left <= 0:
+			f.warn, f.err = true, fmt.Errorf("the certificate of kiosk %s expired on %s: connect the network, it renews itself", i.Kiosk, end.Local().Format(time.DateOnly))
+		case left < device.CertificateEnd:
+			f.warn, f.err = true, fmt.Errorf("the certificate of kiosk %s expires on %s and should have been renewed: connect the network", i.Kiosk, end.Local().Format(time.DateOnly))
+		}
+	}
+	return f
+}
+
+func (u *uplinks) bundle() finding {
+	if u.trust == nil {
+		return finding{part: "keys", err: errors.New("no trust bundle: the enrolment cannot be used")}
+	}
+	s := u.trust.State()
 	f := finding{part: "keys", text: fmt.Sprintf("bundle %d, issued %s, valid until %s", s.Number, s.Issued.Local().Format(time.DateOnly), s.Expires.Local().Format(time.DateOnly))}
 	switch {
 	case s.Number == 0 && s.Err != nil:
@@ -146,43 +213,41 @@ func checkBundle(cfg *device.Config) finding {
 		f.err = errors.New("no trust bundle yet: connect the network once, the kiosk fetches it")
 	case !time.Now().Before(s.Expires):
 		f.err = fmt.Errorf("the trust bundle expired on %s: connect the network", s.Expires.Local().Format(time.DateOnly))
-	case time.Until(s.Expires) < 14*24*time.Hour:
+	case time.Until(s.Expires) < device.KeysEnd:
 		f.warn, f.err = true, fmt.Errorf("the trust bundle expires on %s: connect the network before", s.Expires.Local().Format(time.DateOnly))
 	}
 	return f
 }
 
-func checkRegistry(ctx context.Context, cfg *device.Config) finding {
+// registry refreshes what the daemon would and asks whether the registry knows
+// this kiosk.
+func (u *uplinks) registry(ctx context.Context) finding {
+	f := finding{part: "registry"}
+	if u.err != nil || u.link.Identity() == nil {
+		f.warn, f.err = true, errors.New("not asked: this device is not enrolled")
+		return f
+	}
 	ctx, cancel := context.WithTimeout(ctx, 10*time.Second)
 	defer cancel()
 	// The refreshed bundle is kept, as the daemon would: the next line of
 	// defence after a check is a network that goes away.
-	if err := trust(cfg).Refresh(ctx); err != nil {
-		return finding{part: "registry", warn: true, err: fmt.Errorf("%w; the door works without it, visits wait on disk", err)}
+	if err := u.trust.Refresh(ctx); err != nil {
+		f.warn, f.err = true, fmt.Errorf("%w; the door works without it, visits wait on disk", err)
+		return f
 	}
-	// A batch that is none is never stored, but who may send one is asked first.
-	req, err := http.NewRequestWithContext(ctx, http.MethodPost, cfg.Registry.URL+wire.VisitsPath, strings.NewReader("check"))
-	if err != nil {
-		return finding{part: "registry", err: err}
+	// What it says of the time stands in the next line, and that it says nothing.
+	_ = uplink.NewTimekeeper(u.link, u.clock, u.keys, time.Now, slog.New(slog.DiscardHandler)).Ask(ctx)
+	err := u.link.Known(ctx)
+	var refused *uplink.Refusal
+	switch {
+	case err == nil:
+		f.text = u.link.Identity().Address + " knows this kiosk, its bundle is signed by our root key"
+	case errors.As(err, &refused) && u.link.State().Refused != "":
+		f.err = fmt.Errorf("the registry refuses this kiosk, visits would wait and be destroyed after 28 days: ask its operator for a new code, then run kiosk enroll -reset and kiosk enroll CODE: %w", err)
+	default:
+		f.warn, f.err = true, fmt.Errorf("%w; visits wait on disk meanwhile", err)
 	}
-	req.Header.Set("Content-Type", wire.ContentType)
-	req.Header.Set("Authorization", "Bearer "+cfg.Registry.Token)
-	resp, err := device.Client().Do(req)
-	if err != nil {
-		return finding{part: "registry", warn: true, err: err}
-	}
-	resp.Body.Close()
-	switch resp.StatusCode {
-	case http.StatusBadRequest, http.StatusUnprocessableEntity:
-		return finding{part: "registry", text: cfg.Registry.URL + " knows this kiosk, its bundle is signed by our root key"}
-	case http.StatusUnauthorized, http.StatusForbidden:
-		return finding{part: "registry", err: errors.New("the registry does not know this kiosk, visits would wait and be destroyed after 28 days: copy registry.token again, or ask its operator to add the kiosk")}
-	}
-	return finding{part: "registry", warn: true, err: fmt.Errorf("the registry answered %s; visits wait on disk meanwhile", resp.Status)}
-}
-
-func trust(cfg *device.Config) *uplink.Trust {
-	return cfg.LoadTrust(device.Client(), time.Now, slog.New(slog.DiscardHandler))
+	return f
 }
 
 // checkDecoder reads a code that is drawn, not stored: the virtual phone's.

@@ -15,6 +15,7 @@ import (
 	"log/slog"
 	"os"
 	"os/signal"
+	"runtime"
 	"runtime/debug"
 	"syscall"
 )
@@ -24,6 +25,8 @@ const usage = `usage: kiosk COMMAND
   run      read codes until stopped
   check    test every part and say what to do about each fault
   scan     read the codes in pictures: kiosk scan [-json] FILE…
+  enroll   make this device a kiosk: kiosk enroll CODE; kiosk enroll -reset forgets it
+  takeover take over the visits that wait on a broken device's disk: kiosk takeover FILE
   version  say which build this is
 
 "kiosk COMMAND -h" lists a command's flags.
@@ -34,7 +37,7 @@ const defaultConfig = "/etc/munjigi/kiosk.toml"
 func main() {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
-	os.Exit(command(ctx, os.Args[1:], os.Stdout, os.Stderr))
+	os.Exit(command(ctx, os.Args[1:], os.Stdin, os.Stdout, os.Stderr))
 }
 
 // errFailed ends a command whose output has already said why.
@@ -42,7 +45,7 @@ var errFailed = errors.New("failed")
 
 // command runs one command line and returns its exit status: 0, 1 for a
 // failure, 2 for a command line that is none.
-func command(ctx context.Context, args []string, stdout, stderr io.Writer) int {
+func command(ctx context.Context, args []string, stdin io.Reader, stdout, stderr io.Writer) int {
 	if len(args) == 0 {
 		fmt.Fprint(stderr, usage)
 		return 2
@@ -55,6 +58,10 @@ func command(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 		err = check(ctx, rest, stdout, stderr)
 	case "scan":
 		err = scan(rest, stdout, stderr)
+	case "enroll":
+		err = enroll(ctx, rest, stdin, stdout, stderr)
+	case "takeover":
+		err = takeOver(rest, stdout, stderr)
 	case "version":
 		fmt.Fprintln(stdout, version())
 	case "help", "-h", "-help", "--help":
@@ -94,9 +101,15 @@ func flags(name string, args []string, stderr io.Writer, define func(*flag.FlagS
 }
 
 func version() string {
+	return fmt.Sprintf("kiosk %s, pass format 1, %s", shortVersion(), runtime.Version())
+}
+
+// shortVersion is the build's, as the registry is told it: printable ASCII
+// without spaces.
+func shortVersion() string {
 	info, ok := debug.ReadBuildInfo()
-	if !ok {
-		return "kiosk (unknown build)"
+	if !ok || info.Main.Version == "" {
+		return "unknown"
 	}
 	v := info.Main.Version
 	for _, s := range info.Settings {
@@ -104,7 +117,7 @@ func version() string {
 			v = s.Value[:12]
 		}
 	}
-	return fmt.Sprintf("kiosk %s, pass format 1, %s", v, info.GoVersion)
+	return v[:min(len(v), 64)]
 }
 
 func logger(w io.Writer, level slog.Level) *slog.Logger {

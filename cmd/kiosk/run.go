@@ -27,7 +27,7 @@ func run(ctx context.Context, args []string, stderr io.Writer) error {
 		return err
 	}
 	log := logger(stderr, cfg.Level())
-	d, err := device.New(cfg, device.Options{Log: log, Observe: func(e kiosk.Event) {
+	d, err := device.New(cfg, device.Options{Log: log, Version: shortVersion(), Observe: func(e kiosk.Event) {
 		switch e.Stage {
 		case kiosk.Started:
 			log.Debug("an answer begins", "verdict", string(e.Verdict), "seq", e.Seq)
@@ -38,7 +38,11 @@ func run(ctx context.Context, args []string, stderr io.Writer) error {
 	if err != nil {
 		return err
 	}
-	log.Info("the kiosk starts", "version", version(), "kiosk", cfg.Kiosk.ID, "kind", cfg.Kiosk.Kind)
+	if i := d.Link.Identity(); i != nil {
+		log.Info("the kiosk starts", "version", version(), "kiosk", i.Kiosk, "kind", i.Kind)
+	} else {
+		log.Warn("the kiosk starts, and is fresh: show it the registry's enrolment code or run kiosk enroll CODE", "version", version())
+	}
 	all := append(d.Tasks(), watchdog(d, log))
 	err = tasks.Run(ctx, log, func() { notify(log, daemon.SdNotifyReady) }, all...)
 	notify(log, daemon.SdNotifyStopping)

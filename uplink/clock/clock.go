@@ -1,8 +1,17 @@
 // Package clock says how far the device's clock can be relied on (DESIGN, law
 // 8). A reader with a wrong clock must say so instead of judging visitors.
+//
+// Its witnesses, in the order they are believed: the kernel, which knows
+// whether NTP has set the clock; the registry's signed time; a battery clock
+// the kernel started from. The kiosk has no right to set the system's clock and
+// does not want it. Where only the registry vouches, Correct gives its time
+// instead, carried on by the monotonic clock: many a shop's network lets HTTPS
+// pass and NTP not, and a device that merely knew that its clock is wrong would
+// turn everybody away there for ever.
 package clock
 
 import (
+	"fmt"
 	"os"
 	"path/filepath"
 	"sync"
@@ -33,15 +42,20 @@ type Clock struct {
 
 	mu        sync.Mutex
 	confirmed time.Time // when synchronised was last true
+	signed    time.Time // the registry's time, zero for none
+	at        time.Time // the system's clock then
+	differs   time.Duration
+	ahead     int // passes in a row that their issuers made later than now
 }
 
 // System is the clock of this machine: sure when the kernel says that it is
-// synchronised (adjtimex, STA_UNSYNC clear) or when a battery clock set it.
+// synchronised (adjtimex, STA_UNSYNC clear), when the registry vouched for it,
+// or when a battery clock set it.
 func System() *Clock {
 	return New(kernelSynchronised, batteryClock("/sys/class/rtc"))
 }
 
-// New makes a clock from its two witnesses.
+// New makes a clock from its two local witnesses.
 func New(synchronised func() bool, battery bool) *Clock {
 	return &Clock{synchronised: synchronised, battery: battery}
 }
@@ -64,7 +78,42 @@ func (c *Clock) Raise(t time.Time) {
 // forged NTP answer or a battery clock gone mad, must not be remembered.
 func (c *Clock) Limit(t time.Time) { c.ceiling.Store(t.UnixMilli()) }
 
-// State judges the time now.
+// Signed takes the registry's signed word: at the moment that the system's
+// clock showed at, which carries its monotonic part, the time was t. It is an
+// error where this device has already seen a later time: then the registry's
+// clock is wrong, or this device's was.
+func (c *Clock) Signed(t, at time.Time) error {
+	if highest := c.highest.Load(); t.UnixMilli() < highest-Tolerance.Milliseconds() {
+		return fmt.Errorf("the registry's time %s lies before %s, which this device has already seen: ask the registry's operator to check its clock",
+			t.UTC().Format(time.RFC3339), time.UnixMilli(highest).UTC().Format(time.RFC3339))
+	}
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.signed, c.at = t.Round(0), at
+	c.differs = at.Round(0).Sub(c.signed)
+	return nil
+}
+
+// Correct is the time now by the best witness, where system is what the
+// system's clock shows.
+func (c *Clock) Correct(system time.Time) time.Time {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.signed.IsZero() {
+		return system
+	}
+	since := system.Sub(c.at) // by the monotonic clock
+	if since < 0 || since >= Trusted {
+		c.signed = time.Time{} // what the registry said has grown old
+		return system
+	}
+	if c.synchronised() {
+		return system
+	}
+	return c.signed.Add(since)
+}
+
+// State judges the time now, which Correct has given.
 func (c *Clock) State(now time.Time) pass.Clock {
 	ms := now.UnixMilli()
 	if ms < c.highest.Load()-Tolerance.Milliseconds() {
@@ -73,14 +122,15 @@ func (c *Clock) State(now time.Time) pass.Clock {
 	if ceiling := c.ceiling.Load(); ceiling != 0 && ms >= ceiling {
 		return pass.ClockUnsure
 	}
-	if !c.battery && !c.vouched(now) {
+	if !c.vouched(now) && !c.battery {
 		return pass.ClockUnsure // and not to be remembered: it may lie ahead
 	}
 	c.Raise(now)
 	return pass.ClockSure
 }
 
-// vouched says whether the clock was confirmed less than Trusted ago.
+// vouched says whether the clock was confirmed less than Trusted ago, by the
+// kernel or by the registry.
 func (c *Clock) vouched(now time.Time) bool {
 	ok := c.synchronised()
 	c.mu.Lock()
@@ -88,12 +138,51 @@ func (c *Clock) vouched(now time.Time) bool {
 	if ok {
 		c.confirmed = now
 	}
-	since := now.Sub(c.confirmed) // by the monotonic clock, where now carries it
-	return !c.confirmed.IsZero() && since >= 0 && since < Trusted
+	return fresh(now, c.confirmed) || fresh(now, c.signed)
 }
+
+func fresh(now, witnessed time.Time) bool {
+	since := now.Sub(witnessed) // by the monotonic clock, where both carry it
+	return !witnessed.IsZero() && since >= 0 && since < Trusted
+}
+
+// Sure says whether a local witness vouches for the clock at this moment.
+func (c *Clock) Sure() bool { return c.battery || c.synchronised() }
 
 // Battery says whether a battery clock was found.
 func (c *Clock) Battery() bool { return c.battery }
+
+// Differs is how far the system's clock was ahead of the registry's when that
+// was last asked; ok is false where it never was. Where NTP is at work the
+// clock is believed all the same, and this is a warning light.
+func (c *Clock) Differs() (by time.Duration, ok bool) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.differs, !c.at.IsZero()
+}
+
+// suspicious is how many passes in a row must be made later than now before
+// their issuers are believed rather than one phone.
+const suspicious = 3
+
+// Hint is told of each pass with a good signature by how much it was made later
+// than now, 0 for one that was not. Issuers are many, and one of them may be
+// wrong: what they say is a warning light and never changes the state.
+func (c *Clock) Hint(by time.Duration) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.ahead++; by < Tolerance {
+		c.ahead = 0
+	}
+}
+
+// Behind says that several passes in a row were made later than this clock
+// shows: it is probably behind.
+func (c *Clock) Behind() bool {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.ahead >= suspicious
+}
 
 func kernelSynchronised() bool {
 	var t unix.Timex

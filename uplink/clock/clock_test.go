@@ -62,3 +62,94 @@ func TestBatteryClock(t *testing.T) {
 		}
 	}
 }
+
+// TestNoBatteryClock is a Raspberry Pi that boots without a network, believing
+// it is 2020 and then 1970: it judges nobody until somebody vouches.
+func TestNoBatteryClock(t *testing.T) {
+	truth := time.Date(2026, 11, 22, 3, 40, 0, 0, time.UTC)
+	boot := time.Now() // carries a monotonic part, as the system's clock does
+	// system is the device's clock: what it shows is wrong, how it runs is not.
+	wrong := truth.Add(-30 * time.Hour)
+	ntp := false
+	c := New(func() bool { return ntp }, false)
+	c.Raise(wrong.Add(-time.Hour)) // last seen before the power cut; the clock was saved to disk now and then
+	judge := func(name string, after time.Duration, wantTime time.Time, want pass.Clock) {
+		t.Helper()
+		now := c.Correct(boot.Add(after))
+		if got := c.State(now); got != want {
+			t.Errorf("%s: %v, want %v", name, got, want)
+		}
+		if !wantTime.IsZero() && !now.Equal(wantTime) {
+			t.Errorf("%s: it is %v, want %v", name, now, wantTime)
+		}
+	}
+	none := time.Time{}
+	judge("offline", time.Minute, none, pass.ClockUnsure)
+	if err := c.Signed(truth, boot.Add(2*time.Minute)); err != nil {
+		t.Fatal(err)
+	}
+	judge("the registry's word", 3*time.Minute, truth.Add(time.Minute), pass.ClockSure)
+	judge("a night on its own", 20*time.Hour, truth.Add(20*time.Hour-2*time.Minute), pass.ClockSure)
+	ntp = true
+	judge("NTP has the last word", 20*time.Hour, boot.Add(20*time.Hour), pass.ClockSure)
+	ntp = false
+	if by, ok := c.Differs(); !ok || by.Round(time.Hour) != boot.Sub(truth).Round(time.Hour) {
+		t.Errorf("differs by %v, %v", by, ok)
+	}
+}
+
+// TestSignedTimeGrowsOld holds that the registry's word is good for a day by
+// the monotonic clock, also where the system's clock is set meanwhile.
+func TestSignedTimeGrowsOld(t *testing.T) {
+	truth := time.Date(2026, 11, 22, 3, 40, 0, 0, time.UTC)
+	boot := time.Now()
+	c := New(func() bool { return false }, false)
+	if err := c.Signed(truth, boot); err != nil {
+		t.Fatal(err)
+	}
+	if now := c.Correct(boot.Add(Trusted - time.Second)); c.State(now) != pass.ClockSure {
+		t.Error("not a day has passed")
+	}
+	if got := c.State(c.Correct(boot.Add(Trusted))); got == pass.ClockSure {
+		t.Error("sure after a day without another word")
+	}
+	// The word is gone, even if the system's clock now shows a time near it.
+	if got := c.State(truth.Add(Trusted - time.Minute)); got == pass.ClockSure {
+		t.Errorf("revived: %v", got)
+	}
+}
+
+func TestSignedTimeIsRefused(t *testing.T) {
+	truth := time.Date(2026, 11, 22, 3, 40, 0, 0, time.UTC)
+	c := New(func() bool { return false }, false)
+	c.Raise(truth)
+	if err := c.Signed(truth.Add(-Tolerance-time.Second), time.Now()); err == nil {
+		t.Error("a time that has already been was taken")
+	}
+	if _, ok := c.Differs(); ok {
+		t.Error("and was compared")
+	}
+	c.Limit(truth.Add(time.Hour))
+	at := time.Now()
+	if err := c.Signed(truth.Add(2*time.Hour), at); err != nil {
+		t.Fatal(err)
+	}
+	if got := c.State(c.Correct(at)); got != pass.ClockUnsure {
+		t.Errorf("beyond the bundle's end: %v", got)
+	}
+}
+
+func TestHint(t *testing.T) {
+	c := New(func() bool { return true }, false)
+	for i, step := range []struct {
+		by   time.Duration
+		want bool
+	}{{40 * time.Second, false}, {time.Minute, false}, {0, false}, {time.Minute, false}, {time.Minute, false}, {time.Minute, true}, {time.Minute, true}, {0, false}} {
+		if c.Hint(step.by); c.Behind() != step.want {
+			t.Errorf("after pass %d: %v", i, !step.want)
+		}
+	}
+	if c.State(time.Now()) != pass.ClockSure {
+		t.Error("a hint changed the state")
+	}
+}

@@ -8,9 +8,8 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
-	"net/http"
 	"os"
-	"path/filepath"
+	"sync/atomic"
 	"time"
 
 	"github.com/munjigi/munjigi/audio"
@@ -21,6 +20,7 @@ import (
 	"github.com/munjigi/munjigi/reader/qr"
 	"github.com/munjigi/munjigi/uplink"
 	"github.com/munjigi/munjigi/uplink/clock"
+	"github.com/munjigi/munjigi/uplink/enrol"
 	"github.com/munjigi/munjigi/uplink/journal"
 )
 
@@ -34,8 +34,10 @@ type Options struct {
 	Observe func(kiosk.Event)
 	// Links stand on the screen's page.
 	Links []display.Link
-	Now   func() time.Time // nil is time.Now
-	Log   *slog.Logger
+	// Version of the software, for the registry; printable ASCII without spaces.
+	Version string
+	Now     func() time.Time // nil is time.Now
+	Log     *slog.Logger
 }
 
 // maxCodes is how many codes of one picture are answered: two phones, and a
@@ -53,14 +55,21 @@ type Device struct {
 	Screen  *display.Screen
 	Lamps   *display.Lamps
 	Journal *journal.Journal
+	Link    *uplink.Link
 	Trust   *uplink.Trust
 	Sender  *uplink.Sender
 	Clock   *clock.Clock
 	Kiosk   *kiosk.Kiosk
 
-	pages []tasks.Task
-	now   func() time.Time
-	log   *slog.Logger
+	heartbeat  *uplink.Heartbeat
+	timekeeper *uplink.Timekeeper
+	enroller   *enrol.Enroller
+	version    string
+	pages      []tasks.Task
+	health     health
+	diskFails  atomic.Bool
+	now        func() time.Time
+	log        *slog.Logger
 }
 
 // New opens the journal and makes every part; devices are opened when the
@@ -75,7 +84,14 @@ func New(c Config, o Options) (*Device, error) {
 	if o.Clock == nil {
 		o.Clock = clock.System()
 	}
-	d := &Device{Config: c, Clock: o.Clock, now: o.Now, log: o.Log}
+	if o.Version == "" {
+		o.Version = "unknown"
+	}
+	d := &Device{Config: c, Clock: o.Clock, version: o.Version, log: o.Log}
+	// Everything that judges or notes a time goes by the best witness's; what
+	// measures a duration goes by the system's clock.
+	d.now = func() time.Time { return d.Clock.Correct(o.Now()) }
+	d.health.start = o.Now()
 	if err := os.MkdirAll(c.Data, 0o700); err != nil {
 		return nil, fmt.Errorf("make the folder in data: %w", err)
 	}
@@ -92,42 +108,62 @@ func New(c Config, o Options) (*Device, error) {
 		return nil, err
 	}
 	d.Lamps = display.NewLamps(c.LampConfig(), o.Log)
-	d.Camera = camera.NewLatest(camera.LatestOptions{Name: c.Camera.Source, Dial: o.Dial, Now: o.Now, Log: o.Log})
-	client := Client()
-	d.Trust = c.LoadTrust(client, o.Now, o.Log)
+	d.Camera = camera.NewLatest(camera.LatestOptions{Name: c.Camera.Source, Dial: o.Dial, Now: d.now, Log: o.Log})
 	if d.Journal, err = journal.Open(c.Journal()); err != nil {
 		return nil, err
 	}
-	stats, err := d.Journal.Stats()
-	if err != nil {
+	if err := d.uplink(o); err != nil {
 		return nil, errors.Join(err, d.Journal.Close())
 	}
-	d.Clock.Raise(stats.Clock)
-	d.believe()
-	d.Sender = uplink.NewSender(uplink.SenderConfig{
-		Registry: c.Registry.URL, Kiosk: c.Kiosk.ID, Token: c.Registry.Token, Client: client, Keys: d.receiptKeys,
-	}, d.Journal, o.Now, o.Log)
 	reader := qr.New(qr.Options{Stream: true, Max: maxCodes, Now: o.Now})
 	var adjuster kiosk.Adjuster
 	if c.Camera.Control {
 		adjuster = d.Camera
 	}
 	d.Kiosk = kiosk.New(kiosk.Config{
-		Facility: c.Kiosk.Kind, Skew: c.Clock.Skew, AdmitUnsure: c.Clock.Unsure == "admit", Staff: c.Kiosk.Staff,
+		Skew: c.Clock.Skew, AdmitUnsure: c.Clock.Unsure == "admit", Staff: c.Kiosk.Staff,
 	}, kiosk.Parts{
 		Frames: d.Camera, Decoder: reader, Findings: reader, Adjuster: adjuster, Trust: d.Trust, Journal: d.Journal, Voice: d.Voice, Screen: d.Screen, Lamps: d.Lamps,
-		Clock: d.Clock, Status: d.Status, Observe: o.Observe, Now: o.Now, Log: o.Log,
+		Clock: d.Clock, Facility: d.kind, Enrol: enroller{d}, Status: d.Status, Observe: o.Observe, Now: d.now, Log: o.Log,
 	})
 	return d, nil
 }
 
-// Client is how a kiosk speaks to its registry. It follows no redirect: nobody
-// in between may send visits elsewhere.
-func Client() *http.Client {
-	return &http.Client{
-		Timeout:       time.Minute,
-		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
+// uplink makes the parts that face the registry.
+func (d *Device) uplink(o Options) (err error) {
+	stats, err := d.Journal.Stats()
+	if err != nil {
+		return err
 	}
+	d.Clock.Raise(stats.Clock)
+	c := &d.Config
+	if d.Link, err = c.NewLink(d.adopt, d.receiptKeys, d.now, o.Log); err != nil {
+		return err
+	}
+	d.Trust = uplink.NewTrust(uplink.TrustConfig{Link: d.Link, File: c.Bundle()}, d.now, o.Log)
+	d.believe()
+	d.Sender = uplink.NewSender(uplink.SenderConfig{Link: d.Link, Keys: d.receiptKeys}, d.Journal, d.now, o.Log)
+	d.heartbeat = uplink.NewHeartbeat(d.Link, d.facts, o.Log)
+	d.timekeeper = uplink.NewTimekeeper(d.Link, d.Clock, d.receiptKeys, o.Now, o.Log)
+	d.enroller = &enrol.Enroller{Dir: c.Data, Version: d.version}
+	return nil
+}
+
+// adopt gives the journal to the kiosk that this device is.
+func (d *Device) adopt(i *enrol.Identity) error {
+	n, err := d.Journal.Claim(i.Kiosk)
+	if n > 0 {
+		d.log.Warn("this device was another kiosk before, whose visits are set aside: kiosk takeover brings them to the device that is that kiosk now", "visits", n)
+	}
+	return err
+}
+
+// kind is the facility's kind; a fresh device has no keys to judge with.
+func (d *Device) kind() string {
+	if i := d.Link.Identity(); i != nil {
+		return i.Kind
+	}
+	return ""
 }
 
 // believe tells the clock what the trust bundle proves: it is not earlier than
@@ -146,9 +182,19 @@ func (d *Device) receiptKeys() []ed25519.PublicKey {
 	return nil
 }
 
-// LoadTrust is the kept bundle, and the way to a newer one.
-func (c *Config) LoadTrust(client *http.Client, now func() time.Time, log *slog.Logger) *uplink.Trust {
-	return uplink.LoadTrust(uplink.TrustConfig{Registry: c.Registry.URL, Root: ed25519.PublicKey(c.Registry.Root), File: c.Bundle(), Client: client}, now, log)
+// NewLink is the way to the registry; adopt may be nil.
+func (c *Config) NewLink(adopt func(*enrol.Identity) error, keys func() []ed25519.PublicKey, now func() time.Time, log *slog.Logger) (*uplink.Link, error) {
+	return uplink.NewLink(uplink.LinkConfig{Dir: c.Data, Adopt: adopt, Keys: keys, Account: c.account()}, now, log)
+}
+
+// account is the bridge for devices that are configured instead of enrolled.
+func (c *Config) account() *uplink.Account {
+	if c.Registry.Token == "" {
+		return nil
+	}
+	return &uplink.Account{Token: c.Registry.Token, Identity: enrol.Identity{
+		Address: c.Registry.URL, Root: ed25519.PublicKey(c.Registry.Root), Kiosk: c.Kiosk.ID, Kind: c.Kiosk.Kind,
+	}}
 }
 
 // NewVoice is the loudspeaker and its prompts.
@@ -179,58 +225,11 @@ func (c *Config) CameraConfig() camera.Config {
 // Tasks are the parts to run, in one group.
 func (d *Device) Tasks() []tasks.Task {
 	return append([]tasks.Task{
-		d.Voice, d.Screen, d.Lamps, d.Camera, d.Trust, d.Sender, d.Kiosk,
+		d.Voice, d.Screen, d.Lamps, d.Camera, d.Link, d.Trust, d.Sender, d.heartbeat, d.timekeeper, d.Kiosk,
 		tasks.Func{Name: "journal keeper", Do: d.keep},
+		tasks.Func{Name: "watch", Do: d.watch},
 	}, d.pages...)
 }
 
 // Close closes the journal. Call it when no task runs any more.
 func (d *Device) Close() error { return d.Journal.Close() }
-
-// keep prunes the journal at the start and every hour, and compacts it at the
-// start and every night. A clock nobody vouches for destroys nothing; then the
-// signed times of passes must do.
-func (d *Device) keep(ctx context.Context) error {
-	ticker := time.NewTicker(time.Hour)
-	defer ticker.Stop()
-	compacted := ""
-	for {
-		now := d.now()
-		sure := now
-		if d.Clock.State(now) != surely {
-			sure = time.Time{}
-		}
-		destroyed, err := d.Journal.Prune(sure, d.Config.Clock.Skew+clock.Tolerance)
-		if err != nil {
-			d.log.Error("the journal could not be pruned: check the disk", "err", err)
-		}
-		if destroyed > 0 {
-			d.log.Error("visits older than 28 days were destroyed unsent: bring the registry back", "count", destroyed)
-		}
-		if today := now.Add(-nightHour * time.Hour).Format(time.DateOnly); today != compacted {
-			compacted = today
-			if err := d.Journal.Compact(); err != nil {
-				d.log.Error("the journal could not be compacted: check the disk", "err", err)
-			}
-		}
-		select {
-		case <-ctx.Done():
-			return nil
-		case <-ticker.C:
-		}
-	}
-}
-
-// Writable tries whether the folder of the journal takes a write.
-func (c *Config) Writable() error {
-	f, err := os.CreateTemp(c.Data, ".check-*")
-	if err != nil {
-		return fmt.Errorf("nothing can be written in %s: check data, the disk and its owner: %w", c.Data, err)
-	}
-	name := filepath.Clean(f.Name())
-	_, werr := f.Write(make([]byte, 4096))
-	if err := errors.Join(werr, f.Sync(), f.Close(), os.Remove(name)); err != nil {
-		return fmt.Errorf("a write in %s failed: the disk is full or read-only: %w", c.Data, err)
-	}
-	return nil
-}
