@@ -237,6 +237,31 @@ func (r *Roster) OpenWarrant(rawOrder, rawApproval []byte, now time.Time) (*Warr
 	return &Warrant{Order: o, Approver: a.Officer, ApprovedAt: at, approval: append([]byte(nil), rawApproval...)}, nil
 }
 
+// Signers says which two officers signed an order and its approval, whenever it
+// was and whether or not they are still in force: for an auditor who looks back.
+func (r *Roster) Signers(rawOrder, rawApproval []byte) (asked, approved string, err error) {
+	var o order
+	p, err := openBy(rawOrder, typeOrder, r.contents.Officers, &o)
+	if err != nil {
+		return "", "", err
+	}
+	var a approval
+	q, err := openBy(rawApproval, typeApproval, r.contents.Officers, &a)
+	if err != nil {
+		return "", "", err
+	}
+	d := DigestOf(rawOrder)
+	switch {
+	case string(a.Order) != string(d[:]):
+		return "", "", ErrSubject
+	case p.ID != o.Officer || q.ID != a.Officer:
+		return "", "", ErrParty
+	case p.ID == q.ID:
+		return "", "", ErrTwoPersons
+	}
+	return p.ID, q.ID, nil
+}
+
 // printable says whether text has 1 to most bytes of UTF-8 that a terminal
 // shows and does not obey.
 func printable(text string, most int) bool {

@@ -321,6 +321,25 @@ func TestWarrantRefuses(t *testing.T) {
 	}
 }
 
+func TestSigners(t *testing.T) {
+	r := roster(t, func(c *Contents) { c.Officers[0].RevokedAt = 1 })
+	w, _ := warrant(t, roster(t))
+	if asked, approved, err := r.Signers(w.Raw(), w.Approval()); asked != "seoul-1" || approved != "seoul-2" || err != nil {
+		t.Error(asked, approved, err)
+	}
+	other, _ := ask(t, "seoul-1", draft(), t0)
+	if _, _, err := r.Signers(other, w.Approval()); !errors.Is(err, ErrSubject) {
+		t.Error(err)
+	}
+	own := must(cose.SignTyped(testKey("seoul-1"), typeApproval, approval{Order: w.digestBytes(), Officer: "seoul-1"}))(t)
+	if _, _, err := r.Signers(w.Raw(), own); !errors.Is(err, ErrTwoPersons) {
+		t.Error(err)
+	}
+	if _, _, err := r.Signers(w.Raw(), w.Raw()); err == nil {
+		t.Error("an order approves itself")
+	}
+}
+
 func TestUntil(t *testing.T) {
 	r := roster(t)
 	w, _ := warrant(t, r)

@@ -12,13 +12,11 @@ import (
 	"log/slog"
 	"net/http"
 	"net/http/httptest"
-	"path/filepath"
 	"strings"
 	"testing"
 	"time"
 
 	"github.com/google/go-cmp/cmp"
-	"github.com/google/renameio/v2"
 
 	"github.com/munjigi/munjigi/pass"
 	"github.com/munjigi/munjigi/pass/cose"
@@ -631,56 +629,4 @@ func TestLimits(t *testing.T) {
 		h.now = h.now.Add(time.Minute)
 		h.want(h.do("GET", inquiry.Path+"/roster", nil, nil), http.StatusOK, "")
 	})
-}
-
-func TestRosterFile(t *testing.T) {
-	h := &house{t: t, now: t0}
-	path := filepath.Join(t.TempDir(), "roster.cbor")
-	log := slog.New(slog.DiscardHandler)
-	public := key("authority").Public().(ed25519.PublicKey)
-	f, err := inquiry.OpenRosterFile(path, public, log)
-	if err != nil || f.Roster() != nil {
-		t.Fatal(f.Roster(), err)
-	}
-	put := func(raw []byte) {
-		t.Helper()
-		replace(t, path, raw)
-	}
-	number := func() uint64 { return f.Roster().Number() }
-	h.sign(func(c *trace.Contents) { c.Number = 5 })
-	five := h.roster.Raw()
-	put(five)
-	if number() != 5 {
-		t.Error("a first roster is not taken")
-	}
-	h.sign(func(c *trace.Contents) { c.Number = 4 })
-	put(h.roster.Raw())
-	if number() != 5 {
-		t.Error("an older roster is taken: a revoked officer would be back")
-	}
-	put([]byte("torn"))
-	if number() != 5 {
-		t.Error("the last good one is thrown away")
-	}
-	h.sign(func(c *trace.Contents) { c.Number = 6 })
-	put(h.roster.Raw())
-	if number() != 6 {
-		t.Error("a newer roster is not taken")
-	}
-	put([]byte("torn"))
-	if _, err := inquiry.OpenRosterFile(path, public, log); err == nil || !strings.Contains(err.Error(), path) {
-		t.Errorf("started on a torn roster: %v", err)
-	}
-	put(five)
-	if _, err := inquiry.OpenRosterFile(path, key("root").Public().(ed25519.PublicKey), log); !errors.Is(err, trace.ErrAuthority) {
-		t.Errorf("another authority's roster: %v", err)
-	}
-}
-
-// replace writes by rename, as the operator does: another file each time.
-func replace(t *testing.T, path string, raw []byte) {
-	t.Helper()
-	if err := renameio.WriteFile(path, raw, 0o600); err != nil {
-		t.Fatal(err)
-	}
 }

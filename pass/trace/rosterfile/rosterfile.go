@@ -1,4 +1,6 @@
-package inquiry
+// Package rosterfile follows the authority's roster on disk, for the registry
+// and for issuers: [File.Roster] is always the newest good one.
+package rosterfile
 
 import (
 	"crypto/ed25519"
@@ -12,10 +14,10 @@ import (
 	"github.com/munjigi/munjigi/pass/trace"
 )
 
-// RosterFile is the authority's roster on disk, read again when the file
+// File is the authority's roster on disk, read again when the file
 // changes. It is replaced by a verified one with a higher number only; whatever
 // else happens to the file, the last good one stays.
-type RosterFile struct {
+type File struct {
 	path      string
 	authority ed25519.PublicKey
 	log       *slog.Logger
@@ -25,10 +27,10 @@ type RosterFile struct {
 	last *trace.Roster
 }
 
-// OpenRosterFile reads the roster at path, signed by the authority's key. A
+// Open reads the roster at path, signed by the authority's key. A
 // file that is not there yet is no error: Roster is nil until it is.
-func OpenRosterFile(path string, authority ed25519.PublicKey, log *slog.Logger) (*RosterFile, error) {
-	f := &RosterFile{path: path, authority: authority, log: log}
+func Open(path string, authority ed25519.PublicKey, log *slog.Logger) (*File, error) {
+	f := &File{path: path, authority: authority, log: log}
 	info, err := os.Stat(path)
 	if errors.Is(err, fs.ErrNotExist) {
 		return f, nil
@@ -43,8 +45,8 @@ func OpenRosterFile(path string, authority ed25519.PublicKey, log *slog.Logger) 
 	return f, nil
 }
 
-// Roster implements Rosters.
-func (f *RosterFile) Roster() *trace.Roster {
+// Roster is the roster in force, nil while there has been none.
+func (f *File) Roster() *trace.Roster {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	info, err := os.Stat(f.path)
@@ -67,7 +69,7 @@ func (f *RosterFile) Roster() *trace.Roster {
 	return f.last
 }
 
-func (f *RosterFile) read() (*trace.Roster, error) {
+func (f *File) read() (*trace.Roster, error) {
 	raw, err := os.ReadFile(f.path)
 	if err != nil {
 		return nil, fmt.Errorf("read the roster: %w", err)
