@@ -1,113 +1,92 @@
 package registry
 
 import (
-	"compress/gzip"
-	"errors"
-	"io"
-	"mime"
+	"context"
 	"net/http"
 	"time"
 
 	"github.com/munjigi/munjigi/pass"
 	"github.com/munjigi/munjigi/pass/wire"
+	"github.com/munjigi/munjigi/registry/devices"
 	"github.com/munjigi/munjigi/registry/store"
 )
 
-// Reasons of refusal beside pass.Reason's names: the pass is good, but the
-// registry must not keep the visit.
-const (
-	ReasonVerifyOnly = "policy-verify-only" // the policy at the time of the scan keeps nothing
-	ReasonRetention  = "retention"          // past store.Days when it arrived
-)
-
-var (
-	errTooBig   = errors.New("a batch is too big")
-	errEncoding = errors.New("a body is neither plain nor gzip")
-)
-
-// visits takes one batch: authenticate, verify each pass, store all that are
+// visits takes one batch: who sends it, verify each pass, store all that are
 // good in one transaction, and only then sign the receipt.
 func (s *Server) visits(w http.ResponseWriter, r *http.Request) {
-	kiosk, ok := s.kiosk(r)
+	began := time.Now()
+	who, why, ok := s.who(r, false)
 	if !ok {
-		w.Header().Set("WWW-Authenticate", `Bearer realm="munjigi"`)
-		problem(w, http.StatusUnauthorized, "this token belongs to no kiosk: add it with registry kiosk add")
+		problem(w, why)
 		return
 	}
-	if kind, _, err := mime.ParseMediaType(r.Header.Get("Content-Type")); err != nil || kind != wire.ContentType {
-		problem(w, http.StatusUnsupportedMediaType, "a batch is sent as "+wire.ContentType)
-		return
-	}
-	body, err := readBody(w, r)
-	switch {
-	case errors.Is(err, errTooBig):
-		problem(w, http.StatusRequestEntityTooLarge, "a batch has at most 65536 bytes, unpacked: send fewer visits at once")
-		return
-	case errors.Is(err, errEncoding):
-		w.Header().Set("Accept-Encoding", "gzip")
-		problem(w, http.StatusUnsupportedMediaType, "a batch is sent plain or with Content-Encoding gzip")
-		return
-	case err != nil:
-		problem(w, http.StatusBadRequest, "the body could not be read: send it again")
+	body, why, ok := readBody(w, r, wire.ContentType, wire.MaxBody)
+	if !ok {
+		problem(w, why)
 		return
 	}
 	batch, err := wire.DecodeBatch(body)
 	if err != nil {
 		// The decoder's finding may quote the body: it stays out of answer and log.
-		s.Log.Warn("a batch is not readable", "kiosk", kiosk.ID, "bytes", len(body))
-		problem(w, http.StatusBadRequest, "the body is no batch of visits: see WIRE.md")
+		s.Log.Warn("a batch is not readable", "kiosk", who.ID, "bytes", len(body))
+		problem(w, malformed("the body is no batch of visits: see WIRE.md"))
 		return
 	}
-	if batch.Kiosk != kiosk.ID {
-		s.Log.Warn("a batch names another kiosk", "kiosk", kiosk.ID)
-		problem(w, http.StatusForbidden, "the batch names another kiosk than the token's")
+	if batch.Kiosk != who.ID {
+		s.Log.Warn("a batch names another kiosk", "kiosk", who.ID)
+		problem(w, refusal{status: http.StatusForbidden, kind: wire.ProblemOtherKiosk, detail: "the batch names another kiosk than the certificate"})
 		return
 	}
-	bundle := s.Bundles.Bundle()
 	now := s.Now()
-	if bundle == nil || !now.Before(bundle.Expires()) {
+	bundle := s.inForce(now)
+	if bundle == nil {
 		// Without keys nothing can be judged, and a refusal would be for ever.
-		problem(w, http.StatusServiceUnavailable, "the registry has no trust bundle in force: send the same again later")
+		problem(w, noBundle)
 		return
 	}
-	results, err := s.take(r, kiosk, batch.Visits, bundle, now)
+	results, err := s.take(r.Context(), who, batch.Visits, bundle, now)
 	if err != nil {
-		s.Log.Error("visits are not stored", "kiosk", kiosk.ID, "error", err)
-		problem(w, http.StatusServiceUnavailable, "the visits could not be stored: send the same again later")
+		s.Log.Error("visits are not stored", "kiosk", who.ID, "error", err)
+		problem(w, busy("the visits could not be stored: send the same again later"))
 		return
 	}
-	receipt, err := wire.SignReceipt(s.Receipt, body, kiosk.ID, now, 0, results)
+	receipt, err := wire.SignReceipt(s.Receipt, body, who.ID, now, pauseFor(int(s.inUse.Load()), s.Limits.Slots), results)
 	if err != nil {
-		s.Log.Error("a receipt is not signed", "kiosk", kiosk.ID, "error", err)
-		problem(w, http.StatusInternalServerError, "the receipt could not be signed: send the same again later")
+		s.Log.Error("a receipt is not signed", "kiosk", who.ID, "error", err)
+		problem(w, busy("the receipt could not be signed: send the same again later"))
 		return
 	}
-	w.Header().Set("Content-Type", wire.ContentType)
-	w.Header().Set("Cache-Control", "no-store")
-	w.Write(receipt)
+	s.metrics.taken(results, time.Since(began))
+	message(w, receipt)
 }
 
 // take judges every visit by itself and stores the good ones together.
-func (s *Server) take(r *http.Request, kiosk Kiosk, visits []wire.Visit, bundle *pass.Bundle, now time.Time) ([]wire.Result, error) {
+func (s *Server) take(ctx context.Context, who devices.Identity, visits []wire.Visit, bundle *pass.Bundle, now time.Time) ([]wire.Result, error) {
 	results := make([]wire.Result, len(visits))
 	good := make([]Visit, 0, len(visits))
 	place := make([]int, 0, len(visits)) // of each good one in results
 	refused := map[string]int{}
+	select { // many batches at once would all become slow together
+	case s.cores <- struct{}{}:
+	case <-ctx.Done():
+		return nil, ctx.Err()
+	}
 	for i, v := range visits {
 		results[i] = wire.Result{Seq: v.Seq, Status: wire.StatusRefused}
-		p, reason := s.judge(kiosk, v, bundle, now)
+		p, reason := s.judge(who, v, bundle, now)
 		if reason != "" {
 			results[i].Reason = reason
 			refused[reason]++
 			continue
 		}
 		good = append(good, Visit{
-			Kiosk: kiosk.ID, Facility: kiosk.Facility, Issuer: p.Issuer(), ID: p.ID(), Issued: p.IssuedAt(),
+			Kiosk: who.ID, Facility: who.Facility, Issuer: p.Issuer(), ID: p.ID(), Issued: p.IssuedAt(),
 			Scanned: v.Time(), Received: now, Seq: v.Seq, Flags: v.Flags,
 		})
 		place = append(place, i)
 	}
-	fresh, err := s.Store.Put(r.Context(), good)
+	<-s.cores
+	fresh, err := s.Store.Put(ctx, good)
 	if err != nil {
 		return nil, err
 	}
@@ -119,53 +98,46 @@ func (s *Server) take(r *http.Request, kiosk Kiosk, visits []wire.Visit, bundle 
 			stored++
 		}
 	}
-	s.Log.Info("visits taken", "kiosk", kiosk.ID, "stored", stored, "duplicate", len(good)-stored, "refused", len(visits)-len(good))
+	s.Log.Debug("visits taken", "kiosk", who.ID, "stored", stored, "duplicate", len(good)-stored, "refused", len(visits)-len(good))
 	for reason, n := range refused {
-		s.Log.Warn("visits refused", "kiosk", kiosk.ID, "reason", reason, "visits", n)
+		s.Log.Warn("visits refused", "kiosk", who.ID, "reason", reason, "visits", n)
 	}
 	return results, nil
 }
 
-// judge verifies a visit's pass as of its scan. reason is "" for one to keep.
-func (s *Server) judge(kiosk Kiosk, v wire.Visit, bundle *pass.Bundle, now time.Time) (p *pass.Pass, reason string) {
+// judge verifies a visit's pass as of its scan, with the keys and the policy of
+// that time. reason is "" for one to keep.
+func (s *Server) judge(who devices.Identity, v wire.Visit, bundle *pass.Bundle, now time.Time) (p *pass.Pass, reason string) {
 	scanned := v.Time()
-	if store.DayOf(scanned) < store.DayOf(now)-store.Days {
-		return nil, ReasonRetention // its key may have left the bundle
+	switch {
+	case scanned.After(now.Add(24 * time.Hour)):
+		// No clock is trusted that far, and nothing is destroyed for it.
+		return nil, pass.ReasonNotYetValid.String()
+	case store.DayOf(scanned) < store.DayOf(now)-store.Days:
+		// Its key may have left the bundle: whatever it was, it is too old.
+		return nil, wire.ReasonRetention
 	}
 	u, err := pass.ParseBytes(v.Pass)
 	if err == nil {
-		p, err = u.Verify(scanned, bundle, s.conditions(kiosk, v))
+		p, err = u.Verify(scanned, bundle, s.conditions(who, v))
 	}
 	switch {
 	case err != nil:
 		return nil, pass.ReasonOf(err).String()
-	case !store.Keeps(p.IssuedAt(), now):
-		return nil, ReasonRetention
 	case p.Mode() != pass.ModeRecord:
-		return nil, ReasonVerifyOnly
+		return nil, wire.ReasonVerifyOnly
+	case !store.Keeps(p.IssuedAt(), now):
+		return nil, wire.ReasonRetention
 	}
 	return p, ""
 }
 
-// readBody reads a body of at most wire.MaxBody bytes, plain or gzip; the
-// bound holds for what gzip unpacks to as well.
-func readBody(w http.ResponseWriter, r *http.Request) ([]byte, error) {
-	var in io.Reader = http.MaxBytesReader(w, r.Body, wire.MaxBody)
-	switch r.Header.Get("Content-Encoding") {
-	case "", "identity":
-	case "gzip":
-		z, err := gzip.NewReader(in)
-		if err != nil {
-			return nil, err
-		}
-		in = z
-	default:
-		return nil, errEncoding
+// conditions are those a visit is verified with again. Whether its clock was
+// sure is the kiosk's word; what it admitted while unsure stays flagged.
+func (s *Server) conditions(who devices.Identity, v wire.Visit) pass.Conditions {
+	c := pass.Conditions{Skew: s.Skew, Facility: who.Kind, Clock: pass.ClockSure}
+	if v.Flags&wire.FlagClockUnsure != 0 {
+		c.Clock, c.AdmitUnsure = pass.ClockUnsure, true
 	}
-	body, err := io.ReadAll(io.LimitReader(in, wire.MaxBody+1))
-	var big *http.MaxBytesError
-	if errors.As(err, &big) || len(body) > wire.MaxBody {
-		return nil, errTooBig
-	}
-	return body, err
+	return c
 }

@@ -3,7 +3,6 @@ package registry
 import (
 	"bytes"
 	"compress/gzip"
-	"encoding/json"
 	"errors"
 	"io"
 	"net/http"
@@ -15,7 +14,6 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
-	"github.com/munjigi/munjigi/pass"
 	"github.com/munjigi/munjigi/pass/cose"
 	"github.com/munjigi/munjigi/pass/wire"
 )
@@ -24,12 +22,12 @@ func TestStored(t *testing.T) {
 	h := newHouse(t)
 	v := visit(t, "kko", 1, t0)
 	v.Flags = wire.FlagClockUnsure
-	if diff := cmp.Diff([]string{"stored"}, h.send(t, token, "door-1", v)); diff != "" {
+	if diff := cmp.Diff([]string{"stored"}, h.send(t, "door-1", v)); diff != "" {
 		t.Error(diff)
 	}
 	want := []Visit{{
-		Kiosk: "door-1", Facility: "cafe-1", Issuer: "kko", ID: idOf(1), Issued: t0, Scanned: t0.Add(3 * time.Second),
-		Received: h.now, Seq: 1, Flags: wire.FlagClockUnsure,
+		Kiosk: h.doors["door-1"].Kiosk, Facility: h.doors["door-1"].Facility, Issuer: "kko", ID: idOf(1), Issued: t0, Scanned: t0.Add(3 * time.Second),
+		Received: h.time(), Seq: 1, Flags: wire.FlagClockUnsure,
 	}}
 	if diff := cmp.Diff(want, h.rows(t, "door-1")); diff != "" {
 		t.Error(diff)
@@ -41,12 +39,12 @@ func TestStored(t *testing.T) {
 // came meanwhile, and nothing is there twice.
 func TestResentAfterALostAnswer(t *testing.T) {
 	h := newHouse(t)
-	body, _ := encode(t, "door-1", visit(t, "kko", 1, t0), visit(t, "kko", 2, t0))
-	h.Handler().ServeHTTP(&broken{}, request(token, body))
+	body, _ := h.encode(t, "door-1", visit(t, "kko", 1, t0), visit(t, "kko", 2, t0))
+	h.Handler().ServeHTTP(&broken{}, h.request("door-1", body))
 	if n := len(h.rows(t, "door-1")); n != 2 {
 		t.Fatalf("%d rows behind the lost answer, want 2", n)
 	}
-	got := h.send(t, token, "door-1", visit(t, "kko", 1, t0), visit(t, "kko", 2, t0), visit(t, "kko", 3, t0))
+	got := h.send(t, "door-1", visit(t, "kko", 1, t0), visit(t, "kko", 2, t0), visit(t, "kko", 3, t0))
 	if diff := cmp.Diff([]string{"duplicate", "duplicate", "stored"}, got); diff != "" {
 		t.Error(diff)
 	}
@@ -67,13 +65,6 @@ func (b *broken) Header() http.Header {
 func (b *broken) Write([]byte) (int, error) { return 0, errors.New("connection reset") }
 func (b *broken) WriteHeader(int)           {}
 
-func request(token string, body []byte) *http.Request {
-	r := httptest.NewRequest("POST", wire.VisitsPath, bytes.NewReader(body))
-	r.Header.Set("Content-Type", wire.ContentType)
-	r.Header.Set("Authorization", "Bearer "+token)
-	return r
-}
-
 func TestPoisonStopsNothing(t *testing.T) {
 	h := newHouse(t)
 	forged := visit(t, "kko", 5, t0)
@@ -87,7 +78,7 @@ func TestPoisonStopsNothing(t *testing.T) {
 	again.Seq = 10
 	far := visit(t, "kko", 12, t0)
 	far.At = 1<<63 - 1
-	got := h.send(t, token, "door-1",
+	got := h.send(t, "door-1",
 		visit(t, "kko", 1, t0),
 		wire.Visit{Seq: 2, At: t0.UnixMilli(), Pass: []byte("'; DROP TABLE visits; --")},
 		wire.Visit{Seq: 3, At: t0.UnixMilli(), Pass: nil},
@@ -100,7 +91,7 @@ func TestPoisonStopsNothing(t *testing.T) {
 		far,
 		visit(t, "kko", 13, t0),
 	)
-	want := []string{"stored", "format", "truncated", "stored", "signature", "unknown-key", "expired", "not-yet-valid", "revoked", "duplicate", "issuer", "bundle", "stored"}
+	want := []string{"stored", "format", "truncated", "stored", "signature", "unknown-key", "expired", "not-yet-valid", "revoked", "duplicate", "issuer", "not-yet-valid", "stored"}
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Error(diff)
 	}
@@ -116,8 +107,8 @@ func TestPoisonStopsNothing(t *testing.T) {
 
 func TestSamePassAtTwoDoors(t *testing.T) {
 	h := newHouse(t)
-	h.send(t, token, "door-1", visit(t, "kko", 1, t0), visit(t, "kko", 2, t0))
-	if got := h.send(t, token2, "door-2", visit(t, "kko", 1, t0)); got[0] != "stored" {
+	h.send(t, "door-1", visit(t, "kko", 1, t0), visit(t, "kko", 2, t0))
+	if got := h.send(t, "door-2", visit(t, "kko", 1, t0)); got[0] != "stored" {
 		t.Errorf("the second door's visit is %s", got[0])
 	}
 	one, two := h.rows(t, "door-1"), h.rows(t, "door-2")
@@ -129,8 +120,8 @@ func TestSamePassAtTwoDoors(t *testing.T) {
 func TestPolicyAtTheTimeOfTheScan(t *testing.T) {
 	h := newHouse(t)
 	before := t0.Add(-2 * time.Hour)
-	for _, tt := range []struct{ token, kiosk, now string }{{"m", "door-m", ReasonVerifyOnly}, {"p", "door-p", pass.ReasonPolicyOff.String()}} {
-		got := h.send(t, tt.token, tt.kiosk, visit(t, "kko", 1, before), visit(t, "kko", 2, t0))
+	for _, tt := range []struct{ kiosk, now string }{{"door-m", wire.ReasonVerifyOnly}, {"door-p", wire.ReasonPolicyOff}} {
+		got := h.send(t, tt.kiosk, visit(t, "kko", 1, before), visit(t, "kko", 2, t0))
 		if diff := cmp.Diff([]string{"stored", tt.now}, got); diff != "" {
 			t.Errorf("%s: %s", tt.kiosk, diff)
 		}
@@ -142,51 +133,48 @@ func TestUnsureClockIsTheKiosksWord(t *testing.T) {
 	v := visit(t, "kko", 1, t0)
 	v.Flags = wire.FlagClockUnsure
 	v.At = t0.Add(time.Hour).UnixMilli() // unsure, and wrong: no pass is valid then
-	if got := h.send(t, token, "door-1", v); got[0] != "expired" {
+	if got := h.send(t, "door-1", v); got[0] != "expired" {
 		t.Errorf("got %s", got[0])
 	}
 }
 
 func TestWhatIsNoBatch(t *testing.T) {
 	h := newHouse(t)
-	good, _ := encode(t, "door-1", visit(t, "kko", 1, t0))
-	other, _ := encode(t, "door-2", visit(t, "kko", 1, t0))
-	sql, _ := encode(t, "door-1' OR '1'='1", visit(t, "kko", 1, t0))
+	good, _ := h.encode(t, "door-1", visit(t, "kko", 1, t0))
+	other, _ := h.encode(t, "door-2", visit(t, "kko", 1, t0))
+	sql, _ := encode(t, h.doors["door-1"].Kiosk+"' OR '1'='1", visit(t, "kko", 1, t0))
 	attested := visit(t, "kko", 1, t0)
 	attested.Pass = append(append([]byte(nil), attested.Pass...), make([]byte, 80)...)
 	huge := bytes.Repeat([]byte{0xf6}, 10<<20)
-	big, err := cose.Marshal(wire.Batch{Kiosk: "door-1", Visits: []wire.Visit{attested}})
+	big, err := cose.Marshal(wire.Batch{Kiosk: h.doors["door-1"].Kiosk, Visits: []wire.Visit{attested}})
 	if err != nil {
 		t.Fatal(err)
 	}
 	tests := []struct {
-		name, token string
-		body        []byte
-		header      []string
-		want        int
+		name, door string
+		body       []byte
+		header     []string
+		want       int
+		kind       string
 	}{
-		{"no token", "", good, nil, 401},
-		{"wrong token", "token-of-nobody", good, nil, 401},
-		{"token with a tail", token + "x", good, nil, 401},
-		{"the hash instead of the token", string(h.Kiosks[0].Token[:4]), good, nil, 401},
-		{"sql for a token", "' OR 1=1 --", good, nil, 401},
-		{"basic", token, good, []string{"Authorization", "Basic " + token}, 401},
-		{"another kiosk", token, other, nil, 403},
-		{"sql for a kiosk", token, sql, nil, 403},
-		{"empty", token, nil, nil, 400},
-		{"json", token, []byte(`{"kiosk":"door-1"}`), nil, 400},
-		{"a tail", token, append(append([]byte(nil), good...), 0), nil, 400},
-		{"an attestation behind the pass", token, big, nil, 400},
-		{"another type", token, good, []string{"Content-Type", "application/json"}, 415},
-		{"another encoding", token, good, []string{"Content-Encoding", "zstd"}, 415},
-		{"no gzip", token, good, []string{"Content-Encoding", "gzip"}, 400},
-		{"torn gzip", token, zip(t, good)[:20], []string{"Content-Encoding", "gzip"}, 400},
-		{"10 MB", token, huge, nil, 413},
-		{"a gzip bomb", token, zip(t, huge), []string{"Content-Encoding", "gzip"}, 413},
+		{"no certificate", "", good, nil, 401, wire.ProblemNoCertificate},
+		{"a token", "", good, []string{"Authorization", "Bearer ' OR 1=1 --"}, 401, wire.ProblemNoCertificate},
+		{"another kiosk", "door-1", other, nil, 403, wire.ProblemOtherKiosk},
+		{"sql for a kiosk", "door-1", sql, nil, 403, wire.ProblemOtherKiosk},
+		{"empty", "door-1", nil, nil, 400, wire.ProblemMalformed},
+		{"json", "door-1", []byte(`{"kiosk":"door-1"}`), nil, 400, wire.ProblemMalformed},
+		{"a tail", "door-1", append(append([]byte(nil), good...), 0), nil, 400, wire.ProblemMalformed},
+		{"an attestation behind the pass", "door-1", big, nil, 400, wire.ProblemMalformed},
+		{"another type", "door-1", good, []string{"Content-Type", "application/json"}, 415, wire.ProblemMediaType},
+		{"another encoding", "door-1", good, []string{"Content-Encoding", "zstd"}, 415, wire.ProblemMediaType},
+		{"no gzip", "door-1", good, []string{"Content-Encoding", "gzip"}, 400, wire.ProblemMalformed},
+		{"torn gzip", "door-1", zip(t, good)[:20], []string{"Content-Encoding", "gzip"}, 400, wire.ProblemMalformed},
+		{"10 MB", "door-1", huge, nil, 413, wire.ProblemTooLarge},
+		{"a gzip bomb", "door-1", zip(t, huge), []string{"Content-Encoding", "gzip"}, 413, wire.ProblemTooLarge},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
-			r := request(tt.token, tt.body)
+			r := h.request(tt.door, tt.body)
 			for i := 0; i < len(tt.header); i += 2 {
 				r.Header.Set(tt.header[i], tt.header[i+1])
 			}
@@ -195,12 +183,8 @@ func TestWhatIsNoBatch(t *testing.T) {
 			if w.Code != tt.want {
 				t.Fatalf("status %d, want %d: %s", w.Code, tt.want, w.Body)
 			}
-			var p struct {
-				Status int
-				Detail string
-			}
-			if err := json.Unmarshal(w.Body.Bytes(), &p); err != nil || p.Status != tt.want || p.Detail == "" || w.Header().Get("Content-Type") != "application/problem+json" {
-				t.Errorf("no problem of RFC 9457: %s", w.Body)
+			if kind := problemOf(t, w.Code, w.Header(), w.Body.Bytes()); kind != tt.kind {
+				t.Errorf("type %s, want %s", kind, tt.kind)
 			}
 		})
 	}
@@ -227,7 +211,7 @@ func zip(t testing.TB, data []byte) []byte {
 func TestGzipBombIsNotUnpacked(t *testing.T) {
 	h := newHouse(t)
 	bomb := bytes.NewReader(zip(t, make([]byte, 50<<20)))
-	r := request(token, nil)
+	r := h.request("door-1", nil)
 	r.Body = io.NopCloser(bomb)
 	r.Header.Set("Content-Encoding", "gzip")
 	w := httptest.NewRecorder()
@@ -243,8 +227,8 @@ func TestGzip(t *testing.T) {
 	for i := range visits {
 		visits[i] = visit(t, "kko", uint64(i+1), t0)
 	}
-	body, batch := encode(t, "door-1", visits...)
-	resp, answer := h.post(t, token, zip(t, body), "Content-Encoding", "gzip")
+	body, batch := h.encode(t, "door-1", visits...)
+	resp, answer := h.post(t, h.doors["door-1"].client, wire.VisitsPath, zip(t, body), "Content-Encoding", "gzip")
 	if resp.StatusCode != 200 {
 		t.Fatalf("%d %s", resp.StatusCode, answer)
 	}
@@ -260,11 +244,11 @@ func TestGzip(t *testing.T) {
 // No receipt without a durable visit.
 func TestStoreFails(t *testing.T) {
 	h := newHouse(t)
-	body, _ := encode(t, "door-1", visit(t, "kko", 1, t0))
+	body, _ := h.encode(t, "door-1", visit(t, "kko", 1, t0))
 	if err := h.store.Close(); err != nil {
 		t.Fatal(err)
 	}
-	resp, answer := h.post(t, token, body)
+	resp, answer := h.post(t, h.doors["door-1"].client, wire.VisitsPath, body)
 	if resp.StatusCode != 503 || resp.Header.Get("Retry-After") == "" || !strings.HasPrefix(resp.Header.Get("Content-Type"), "application/problem") {
 		t.Errorf("%d %s", resp.StatusCode, answer)
 	}
@@ -273,17 +257,17 @@ func TestStoreFails(t *testing.T) {
 // A registry without keys in force must not refuse for ever what is good.
 func TestBundleExpired(t *testing.T) {
 	h := newHouse(t)
-	h.now = t0.Add(61 * day)
-	body, _ := encode(t, "door-1", visit(t, "kko", 1, h.now))
+	h.set(t0.Add(61 * day))
+	body, _ := h.encode(t, "door-1", visit(t, "kko", 1, h.time()))
 	for _, b := range []Bundles{h.Bundles, fixed{}} {
 		h.Bundles = b
 		w := httptest.NewRecorder()
-		h.Handler().ServeHTTP(w, request(token, body))
+		h.Handler().ServeHTTP(w, h.request("door-1", body))
 		if w.Code != 503 {
 			t.Errorf("visits: %d %s", w.Code, w.Body)
 		}
 		w = httptest.NewRecorder()
-		h.Handler().ServeHTTP(w, httptest.NewRequest("GET", "/healthz", nil))
+		h.Admin().ServeHTTP(w, httptest.NewRequest("GET", "/readyz", nil))
 		if w.Code != 503 {
 			t.Errorf("health: %d %s", w.Code, w.Body)
 		}
@@ -299,10 +283,10 @@ func TestManyDoorsAtOnce(t *testing.T) {
 	h := newHouse(t)
 	var wg sync.WaitGroup
 	for range 4 {
-		for _, door := range []struct{ token, kiosk string }{{token, "door-1"}, {token2, "door-2"}} {
+		for _, door := range []string{"door-1", "door-2"} {
 			wg.Go(func() {
 				for n := uint64(1); n <= 10; n++ {
-					h.send(t, door.token, door.kiosk, visit(t, "kko", n, t0))
+					h.send(t, door, visit(t, "kko", n, t0))
 				}
 			})
 		}
@@ -321,30 +305,16 @@ func TestManyDoorsAtOnce(t *testing.T) {
 	}
 }
 
-func TestTooManyRequests(t *testing.T) {
-	h := newHouse(t)
-	for range cap(h.slots) {
-		h.slots <- struct{}{}
-	}
-	if resp, _ := h.get(t, "/healthz"); resp.StatusCode != 503 {
-		t.Errorf("status %d", resp.StatusCode)
-	}
-	<-h.slots
-	if resp, _ := h.get(t, "/healthz"); resp.StatusCode != 200 {
-		t.Errorf("status %d", resp.StatusCode)
-	}
-}
-
 func FuzzVisits(f *testing.F) {
 	h := newHouse(f)
 	handler := h.Handler()
-	body, _ := encode(f, "door-1", visit(f, "kko", 1, t0), visit(f, "kko", 2, t0))
+	body, _ := h.encode(f, "door-1", visit(f, "kko", 1, t0), visit(f, "kko", 2, t0))
 	f.Add(body, false)
 	f.Add(zip(f, body), true)
 	f.Add([]byte{}, false)
 	f.Add([]byte{0xa2, 0x01, 0x66}, false)
 	f.Fuzz(func(t *testing.T, body []byte, zipped bool) {
-		r := request(token, body)
+		r := h.request("door-1", body)
 		if zipped {
 			r.Header.Set("Content-Encoding", "gzip")
 		}

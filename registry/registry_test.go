@@ -3,31 +3,36 @@ package registry
 import (
 	"bytes"
 	"cmp"
+	"context"
 	"crypto/ed25519"
+	"crypto/rand"
 	"crypto/sha256"
+	"crypto/tls"
+	"crypto/x509"
 	"encoding/binary"
 	"io"
 	"log/slog"
+	"maps"
+	"net"
 	"net/http"
 	"net/http/httptest"
+	"path/filepath"
 	"slices"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
 	"github.com/munjigi/munjigi/pass"
 	"github.com/munjigi/munjigi/pass/wire"
+	"github.com/munjigi/munjigi/registry/devices"
 	"github.com/munjigi/munjigi/registry/store"
 	"github.com/munjigi/munjigi/registry/store/storetest"
 )
 
 var t0 = time.Date(2026, 11, 22, 3, 40, 0, 0, time.UTC) // 12:40 in Seoul, a Sunday
 
-const (
-	token  = "token-of-door-1"
-	token2 = "token-of-door-2"
-	day    = 24 * time.Hour
-)
+const day = 24 * time.Hour
 
 func key(name string) ed25519.PrivateKey {
 	seed := sha256.Sum256([]byte("munjigi registry test " + name))
@@ -74,38 +79,160 @@ func opened(t testing.TB, raw []byte) *pass.Bundle {
 	return b
 }
 
+// door is a kiosk that is enrolled, under the name tests know it by.
+type door struct {
+	wire.Enrolment
+	key    ed25519.PrivateKey
+	cert   *x509.Certificate
+	client *http.Client
+}
+
 // house is a registry with its doors, at a time that tests move.
 type house struct {
 	*Server
 	store *store.DB
-	path  string
-	now   time.Time
-	log   *bytes.Buffer
-	http  *httptest.Server
+	book  *devices.Book
+	doors map[string]*door
+	log   *safeBuffer
+	url   string
+	root  *http.Client // trusts the house, and shows no certificate
+
+	mu  sync.Mutex
+	now time.Time
 }
 
-func newHouse(t testing.TB) *house {
+func (h *house) time() time.Time {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	return h.now
+}
+
+func (h *house) set(now time.Time) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	h.now = now
+}
+
+// safeBuffer is a log that several goroutines write.
+type safeBuffer struct {
+	mu sync.Mutex
+	b  bytes.Buffer
+}
+
+func (s *safeBuffer) Write(p []byte) (int, error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.b.Write(p)
+}
+
+func (s *safeBuffer) String() string {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.b.String()
+}
+
+// kinds are the facilities of the house's doors, by kind.
+var kinds = map[string]string{"door-1": "restaurant", "door-2": "restaurant", "door-m": "museum", "door-p": "park"}
+
+func newHouse(t testing.TB, edit ...func(*Config)) *house {
 	t.Helper()
-	h := &house{now: t0.Add(time.Minute), log: &bytes.Buffer{}}
-	h.path = storetest.File(t)
-	h.store = storetest.Open(t, h.path, storetest.Keys(t))
-	var err error
-	h.Server, err = New(Config{
-		Kiosks: []Kiosk{
-			{ID: "door-1", Facility: "cafe-1", Kind: "restaurant", Token: TokenHash(token)},
-			{ID: "door-2", Facility: "cafe-1", Kind: "restaurant", Token: TokenHash(token2)},
-			{ID: "door-m", Facility: "museum-1", Kind: "museum", Token: TokenHash("m")},
-			{ID: "door-p", Facility: "park-1", Kind: "park", Token: TokenHash("p")},
-		},
-		Receipt: key("receipt"), Bundles: fixed{opened(t, signed(t, 7))}, Store: h.store,
-		Now: func() time.Time { return h.now }, Log: slog.New(slog.NewTextHandler(h.log, &slog.HandlerOptions{Level: slog.LevelDebug})),
-	})
+	h := &house{now: t0.Add(time.Minute), log: &safeBuffer{}, doors: map[string]*door{}}
+	h.store = storetest.Open(t, storetest.File(t), storetest.Keys(t))
+	dir := t.TempDir()
+	ca, err := devices.CreateCA(filepath.Join(dir, "ca.crt"), filepath.Join(dir, "ca.key"), "문지기 test", t0)
 	if err != nil {
 		t.Fatal(err)
 	}
-	h.http = httptest.NewServer(h.Handler())
-	t.Cleanup(h.http.Close)
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	h.url = "https://" + l.Addr().String()
+	h.book, err = devices.New(devices.Config{SQL: h.store.SQL(), CA: ca, Receipt: key("receipt"), Root: public("root"), Name: "문지기 test", Address: h.url})
+	if err != nil {
+		t.Fatal(err)
+	}
+	own, err := ca.NewServer("127.0.0.1", h.time)
+	if err != nil {
+		t.Fatal(err)
+	}
+	c := Config{
+		Receipt: key("receipt"), Bundles: fixed{opened(t, signed(t, 7))}, Store: h.store, Devices: h.book, Certificate: own.Certificate,
+		Limits: Limits{Kiosk: Rate{1e9, 1e9}, Public: Rate{1e9, 1e9}},
+		Now:    h.time, Log: slog.New(slog.NewTextHandler(h.log, &slog.HandlerOptions{Level: slog.LevelDebug})),
+	}
+	for _, f := range edit {
+		f(&c)
+	}
+	if h.Server, err = New(c); err != nil {
+		t.Fatal(err)
+	}
+	ctx, cancel := context.WithCancel(context.Background())
+	done := make(chan error, 1)
+	go func() { done <- h.Serve(ctx, l) }()
+	t.Cleanup(func() {
+		cancel()
+		if err := <-done; err != nil {
+			t.Error(err)
+		}
+	})
+	h.root = h.client()
+	t.Cleanup(h.root.CloseIdleConnections)
+	for _, name := range slices.Sorted(maps.Keys(kinds)) {
+		h.doors[name] = h.enrol(t, name)
+	}
 	return h
+}
+
+// client trusts the house's CA, and shows the certificates given.
+func (h *house) client(certs ...tls.Certificate) *http.Client {
+	return &http.Client{Timeout: time.Minute, Transport: &http.Transport{TLSClientConfig: &tls.Config{
+		RootCAs: h.book.CA.Pool(), Certificates: certs, Time: h.time, MinVersion: tls.VersionTLS13,
+	}}}
+}
+
+// enrol makes a facility with one kiosk, named for tests.
+func (h *house) enrol(t testing.TB, name string) *door {
+	t.Helper()
+	ctx := t.Context()
+	f, err := h.book.AddFacility(ctx, name+"'s", kinds[name], "", h.time())
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, code, err := h.book.NewCode(ctx, f.ID, "", "", time.Hour, h.time())
+	if err != nil {
+		t.Fatal(err)
+	}
+	e, err := wire.NewEnrol(code, csr(t, name), "v1", 1)
+	if err != nil {
+		t.Fatal(err)
+	}
+	answer, err := h.book.Enrol(ctx, e, h.time())
+	if err != nil {
+		t.Fatal(err)
+	}
+	return h.admit(t, name, answer)
+}
+
+func (h *house) admit(t testing.TB, name string, answer wire.Enrolment) *door {
+	t.Helper()
+	cert, err := x509.ParseCertificate(answer.Certificate)
+	if err != nil {
+		t.Fatal(err)
+	}
+	d := &door{Enrolment: answer, key: key(name), cert: cert}
+	d.client = h.client(tls.Certificate{Certificate: [][]byte{answer.Certificate}, PrivateKey: d.key})
+	t.Cleanup(d.client.CloseIdleConnections)
+	return d
+}
+
+func csr(t testing.TB, name string) []byte {
+	t.Helper()
+	der, err := x509.CreateCertificateRequest(rand.Reader, &x509.CertificateRequest{}, key(name))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return der
 }
 
 // visit is the n-th visitor's pass, scanned three seconds after it was made.
@@ -145,6 +272,12 @@ func idOf(n uint64) (id pass.ID) {
 	return id
 }
 
+// encode makes a door's batch.
+func (h *house) encode(t testing.TB, name string, visits ...wire.Visit) ([]byte, wire.Batch) {
+	t.Helper()
+	return encode(t, h.doors[name].Kiosk, visits...)
+}
+
 func encode(t testing.TB, kiosk string, visits ...wire.Visit) ([]byte, wire.Batch) {
 	t.Helper()
 	b := wire.Batch{Kiosk: kiosk, Visits: visits}
@@ -155,55 +288,54 @@ func encode(t testing.TB, kiosk string, visits ...wire.Visit) ([]byte, wire.Batc
 	return body, b
 }
 
-// post sends a body and returns status and answer.
-func (h *house) post(t testing.TB, token string, body []byte, header ...string) (*http.Response, []byte) {
+// request is a batch of a door's, for a handler without a network.
+func (h *house) request(name string, body []byte) *http.Request {
+	r := httptest.NewRequest("POST", wire.VisitsPath, bytes.NewReader(body))
+	r.Header.Set("Content-Type", wire.ContentType)
+	if d := h.doors[name]; d != nil {
+		r.TLS = &tls.ConnectionState{PeerCertificates: []*x509.Certificate{d.cert}}
+	}
+	return r
+}
+
+// post sends a body to an address and returns status and answer.
+func (h *house) post(t testing.TB, client *http.Client, path string, body []byte, header ...string) (*http.Response, []byte) {
 	t.Helper()
-	req, err := http.NewRequest("POST", h.http.URL+wire.VisitsPath, bytes.NewReader(body))
-	if err != nil {
-		t.Fatal(err)
-	}
-	req.Header.Set("Content-Type", wire.ContentType)
-	if token != "" {
-		req.Header.Set("Authorization", "Bearer "+token)
-	}
-	for i := 0; i < len(header); i += 2 {
-		req.Header.Set(header[i], header[i+1])
-	}
-	return do(t, req)
+	return h.do(t, client, "POST", path, body, append([]string{"Content-Type", wire.ContentType}, header...)...)
 }
 
 func (h *house) get(t testing.TB, path string, header ...string) (*http.Response, []byte) {
 	t.Helper()
-	req, err := http.NewRequest("GET", h.http.URL+path, nil)
+	return h.do(t, h.root, "GET", path, nil, header...)
+}
+
+func (h *house) do(t testing.TB, client *http.Client, method, path string, body []byte, header ...string) (*http.Response, []byte) {
+	t.Helper()
+	req, err := http.NewRequest(method, h.url+path, bytes.NewReader(body))
 	if err != nil {
 		t.Fatal(err)
 	}
 	for i := 0; i < len(header); i += 2 {
 		req.Header.Set(header[i], header[i+1])
 	}
-	return do(t, req)
-}
-
-func do(t testing.TB, req *http.Request) (*http.Response, []byte) {
-	t.Helper()
-	resp, err := http.DefaultClient.Do(req)
+	resp, err := client.Do(req)
 	if err != nil {
 		t.Fatal(err)
 	}
 	defer resp.Body.Close()
-	body, err := io.ReadAll(resp.Body)
+	answer, err := io.ReadAll(resp.Body)
 	if err != nil {
 		t.Fatal(err)
 	}
-	return resp, body
+	return resp, answer
 }
 
-// send posts a batch and opens the receipt: "stored", "duplicate" or the
-// reason of refusal, by visit.
-func (h *house) send(t testing.TB, token, kiosk string, visits ...wire.Visit) []string {
+// send posts a door's batch and opens the receipt: "stored", "duplicate" or
+// the reason of refusal, by visit.
+func (h *house) send(t testing.TB, name string, visits ...wire.Visit) []string {
 	t.Helper()
-	body, batch := encode(t, kiosk, visits...)
-	resp, answer := h.post(t, token, body)
+	body, batch := h.encode(t, name, visits...)
+	resp, answer := h.post(t, h.doors[name].client, wire.VisitsPath, body)
 	if resp.StatusCode != http.StatusOK {
 		t.Fatalf("status %d: %s", resp.StatusCode, answer)
 	}
@@ -211,8 +343,8 @@ func (h *house) send(t testing.TB, token, kiosk string, visits ...wire.Visit) []
 	if err != nil {
 		t.Fatal(err)
 	}
-	if receipt.Received != h.now.UnixMilli() {
-		t.Errorf("received at %d, want %d", receipt.Received, h.now.UnixMilli())
+	if receipt.Received != h.time().UnixMilli() {
+		t.Errorf("received at %d, want %d", receipt.Received, h.time().UnixMilli())
 	}
 	var words []string
 	for _, r := range receipt.Results {
@@ -225,28 +357,31 @@ func (h *house) send(t testing.TB, token, kiosk string, visits ...wire.Visit) []
 	return words
 }
 
-func (h *house) rows(t testing.TB, kiosk string) []Visit {
+func (h *house) rows(t testing.TB, name string) []Visit {
 	t.Helper()
-	var rows []Visit
-	for _, facility := range h.facilities() {
-		all, err := h.store.Visits(t.Context(), facility, t0.Add(-60*day), t0.Add(60*day))
-		if err != nil {
-			t.Fatal(err)
-		}
-		for _, v := range all {
-			if v.Kiosk == kiosk {
-				rows = append(rows, v)
-			}
-		}
+	rows, err := h.store.Visits(t.Context(), h.doors[name].Facility, t0.Add(-60*day), t0.Add(60*day))
+	if err != nil {
+		t.Fatal(err)
 	}
 	slices.SortFunc(rows, func(a, b Visit) int { return cmp.Compare(a.Seq, b.Seq) })
 	return rows
 }
 
+// problemOf is the type of an answer that must be a problem of RFC 9457, and
+// tells what to do.
+func problemOf(t testing.TB, status int, header http.Header, body []byte) string {
+	t.Helper()
+	p, ok := wire.ParseProblem(body)
+	if !ok || p.Status != status || p.Detail == "" || p.Title == "" || header.Get("Content-Type") != wire.ProblemMedia {
+		t.Errorf("status %d with no problem of RFC 9457: %s", status, body)
+	}
+	return p.Type
+}
+
 // quiet fails where the log holds a pass id in any spelling.
 func (h *house) quiet(t testing.TB) {
 	t.Helper()
-	for _, s := range []string{"visitor:", idOf(1).String()[:16], token} {
+	for _, s := range []string{"visitor:", idOf(1).String()[:16]} {
 		if strings.Contains(h.log.String(), s) {
 			t.Errorf("the log holds %q:\n%s", s, h.log)
 		}

@@ -2,65 +2,93 @@ package registry
 
 import (
 	"bytes"
-	"context"
 	"crypto/ed25519"
 	"crypto/sha256"
-	"crypto/subtle"
+	_ "embed"
 	"encoding/hex"
 	"encoding/json"
 	"errors"
 	"fmt"
 	"log/slog"
-	"net"
 	"net/http"
+	"path"
+	"runtime"
 	"strings"
+	"sync/atomic"
 	"time"
 
 	"github.com/munjigi/munjigi/pass"
 	"github.com/munjigi/munjigi/pass/wire"
+	"github.com/munjigi/munjigi/registry/devices"
 )
 
-const (
-	// DefaultSkew tolerates kiosks that are set to more than pass.Skew: what a
-	// door has admitted must not be lost here for a second.
-	DefaultSkew = 10 * time.Second
-	// maxRequests is how many requests are served at once; one more is asked to
-	// come again (503).
-	maxRequests = 64
-)
+// DefaultSkew tolerates kiosks that are set to more than pass.Skew: what a
+// door has admitted must not be lost here for a second.
+const DefaultSkew = 10 * time.Second
 
-// Kiosk is one that may upload.
-type Kiosk struct {
-	ID       string
-	Facility string
-	Kind     string            // kind of facility: chooses the policy in the bundle
-	Token    [sha256.Size]byte // SHA-256 of its token
+// Limits bound what one sender can ask of the registry. A zero field has its default.
+type Limits struct {
+	Slots  int           // requests served at once; one more is asked to come again. 512
+	Read   time.Duration // for a request's header and body. 20 s
+	Write  time.Duration // from the end of the header to the end of the answer. 60 s
+	Stop   time.Duration // for requests under way when the server ends. 10 s
+	Kiosk  Rate          // of one kiosk. 20/s, 100 at once
+	Public Rate          // of one address without a certificate. 10/s, 100 at once
 }
 
-// TokenHash is what a registry keeps of a kiosk's token.
-func TokenHash(token string) [sha256.Size]byte { return sha256.Sum256([]byte(token)) }
+func (l Limits) filled() Limits {
+	if l.Slots == 0 {
+		l.Slots = 512
+	}
+	for d, standard := range map[*time.Duration]time.Duration{&l.Read: 20 * time.Second, &l.Write: time.Minute, &l.Stop: 10 * time.Second} {
+		if *d == 0 {
+			*d = standard
+		}
+	}
+	if l.Kiosk == (Rate{}) {
+		l.Kiosk = Rate{20, 100}
+	}
+	if l.Public == (Rate{}) {
+		l.Public = Rate{10, 100}
+	}
+	return l
+}
 
-// Config is what a Server stands on. All fields but Skew are required.
+// Config is what a Server stands on. Receipt, Bundles, Store, Devices, Now and
+// Log are required.
 type Config struct {
 	Kiosks  []Kiosk
 	Receipt ed25519.PrivateKey // signs receipts; its public key is in the bundle
 	Bundles Bundles
 	Store   Store
+	Devices *devices.Book
 	Skew    time.Duration // tolerance at the second verification, not below any kiosk's; 0: DefaultSkew
+	Limits  Limits
 	Now     func() time.Time
 	Log     *slog.Logger
+
+	Certificate Certificate  // the server's own; nil: plain HTTP
+	Owners      http.Handler // at "/"; nil: nothing there
+	Inquiry     http.Handler // at "/v1/inquiries"; nil: nothing there
 }
 
-// Server answers kiosks, and owners who look at counts.
+// Server answers kiosks.
 type Server struct {
 	Config
-	slots chan struct{}
+	inUse   atomic.Int64
+	cores   chan struct{} // one for each signature check at the same time
+	kiosks  *limiter
+	public  *limiter
+	metrics *metrics
 }
 
 // New checks c and returns its server.
 func New(c Config) (*Server, error) {
 	if c.Bundles == nil || c.Store == nil || c.Now == nil || c.Log == nil || len(c.Receipt) != ed25519.PrivateKeySize {
 		return nil, errors.New("registry: bundle, store, receipt key, clock and log must all be given")
+	}
+	if c.Devices == nil && len(c.Kiosks) == 0 {
+		return nil, errors.New("registry: the book of devices must be given")
 	}
 	if c.Skew == 0 {
 		c.Skew = DefaultSkew
@@ -77,81 +105,102 @@ func New(c Config) (*Server, error) {
 		}
 		ids[k.ID], tokens[k.Token] = true, true
 	}
-	return &Server{Config: c, slots: make(chan struct{}, maxRequests)}, nil
+	c.Limits = c.Limits.filled()
+	s := &Server{Config: c, cores: make(chan struct{}, runtime.GOMAXPROCS(0)), kiosks: newLimiter(c.Limits.Kiosk), public: newLimiter(c.Limits.Public)}
+	s.metrics = newMetrics(s)
+	return s, nil
 }
 
-// Handler serves all of the registry's addresses.
+// openapi is the document of API v1. TestOpenAPI holds the server to it.
+//
+//go:embed openapi.yaml
+var openapi []byte
+
+// DocumentPath serves the OpenAPI document.
+const DocumentPath = "/v1/openapi.yaml"
+
+// Handler serves all of the registry's addresses but metrics.
 func (s *Server) Handler() http.Handler {
 	mux := http.NewServeMux()
-	mux.HandleFunc("POST "+wire.VisitsPath, s.visits)
-	mux.HandleFunc("GET "+wire.BundlePath, s.bundle)
-	mux.HandleFunc("GET /v1/counts", s.counts)
-	mux.HandleFunc("GET /healthz", s.health)
-	mux.HandleFunc("GET /{$}", s.page)
-	mux.HandleFunc("GET /counts.css", s.style)
-	mux.HandleFunc("GET /favicon.ico", func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(http.StatusNoContent) })
+	for _, route := range []struct {
+		method, path string
+		serve        http.HandlerFunc
+	}{
+		{http.MethodPost, wire.VisitsPath, s.visits},
+		{http.MethodPost, wire.HeartbeatPath, s.heartbeat},
+		{http.MethodPost, wire.RenewPath, s.renew},
+		{http.MethodPost, wire.EnrolPath, s.rated(s.enrol)},
+		{http.MethodGet, wire.TimePath, s.rated(s.time)},
+		{http.MethodGet, wire.BundlePath, s.rated(s.bundle)},
+		{http.MethodGet, DocumentPath, s.rated(s.document)},
+		{http.MethodGet, "/healthz", s.health},
+	} {
+		mux.HandleFunc(route.path, func(w http.ResponseWriter, r *http.Request) {
+			if r.Method != route.method && (r.Method != http.MethodHead || route.method != http.MethodGet) {
+				w.Header().Set("Allow", route.method)
+				problem(w, refusal{status: http.StatusMethodNotAllowed, kind: wire.ProblemMethod, detail: "this address takes " + route.method})
+				return
+			}
+			route.serve(w, r)
+		})
+	}
+	nothing := func(w http.ResponseWriter, _ *http.Request) { problem(w, notFound) }
+	mux.HandleFunc("/v1/", nothing)
+	if s.Inquiry != nil {
+		mux.Handle("/v1/inquiries", s.Inquiry)
+		mux.Handle("/v1/inquiries/", s.Inquiry)
+	}
+	if s.Owners != nil {
+		mux.Handle("/", s.Owners)
+	} else {
+		mux.HandleFunc("/", nothing)
+	}
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		select {
-		case s.slots <- struct{}{}:
-			defer func() { <-s.slots }()
-		default:
-			problem(w, http.StatusServiceUnavailable, "the registry is busy: send the same again later")
+		h := w.Header()
+		h.Set("X-Content-Type-Options", "nosniff")
+		h.Set("Referrer-Policy", "no-referrer")
+		if crooked(r) {
+			problem(w, notFound)
 			return
 		}
-		w.Header().Set("X-Content-Type-Options", "nosniff")
-		w.Header().Set("Referrer-Policy", "no-referrer")
+		defer s.inUse.Add(-1)
+		if s.inUse.Add(1) > int64(s.Limits.Slots) {
+			s.metrics.turnedAway.Inc()
+			problem(w, busy("the registry is busy: send the same again later"))
+			return
+		}
 		mux.ServeHTTP(w, r)
 	})
 }
 
-// Serve serves HTTP on l, with limits on time and header size, until ctx ends;
-// requests under way get 10 s to finish. TLS, if any, is l's affair.
-func (s *Server) Serve(ctx context.Context, l net.Listener) error {
-	h := &http.Server{
-		Handler:           s.Handler(),
-		ReadHeaderTimeout: 5 * time.Second,
-		ReadTimeout:       20 * time.Second,
-		WriteTimeout:      30 * time.Second,
-		IdleTimeout:       2 * time.Minute,
-		MaxHeaderBytes:    8 << 10,
-		ErrorLog:          slog.NewLogLogger(s.Log.Handler(), slog.LevelDebug),
+// crooked says whether an address is written in another way than the plain one
+// ("//", "..", "%2e", a backslash): no client of ours does that, and what sits
+// before a server may read it otherwise than the server does.
+func crooked(r *http.Request) bool {
+	p := r.URL.Path
+	clean := path.Clean("/" + p)
+	if strings.HasSuffix(p, "/") && clean != "/" {
+		clean += "/"
 	}
-	stopped := make(chan error, 1)
-	stop := context.AfterFunc(ctx, func() {
-		limit, cancel := context.WithTimeout(context.WithoutCancel(ctx), 10*time.Second)
-		defer cancel()
-		stopped <- h.Shutdown(limit)
-	})
-	err := h.Serve(l)
-	if stop() { // nobody asked for the end
-		return fmt.Errorf("serve the registry: %w", err)
-	}
-	return <-stopped
+	return p != clean || strings.ContainsAny(p, "\\\x00") || strings.Contains(r.URL.EscapedPath(), "%2")
 }
 
-// kiosk finds who sent a request, by its bearer token (RFC 6750, section 2.1).
-func (s *Server) kiosk(r *http.Request) (Kiosk, bool) {
-	scheme, token, found := strings.Cut(r.Header.Get("Authorization"), " ")
-	if !found || !strings.EqualFold(scheme, "Bearer") || token == "" {
-		return Kiosk{}, false
+// rated bounds what one address asks for without a certificate.
+func (s *Server) rated(next http.HandlerFunc) http.HandlerFunc {
+	return func(w http.ResponseWriter, r *http.Request) {
+		if wait := s.public.take(origin(r), s.Now()); wait > 0 {
+			problem(w, refusal{status: http.StatusTooManyRequests, kind: wire.ProblemRate, detail: "this address asks too often: wait as Retry-After says", after: wait})
+			return
+		}
+		next(w, r)
 	}
-	// Every hash is compared to its end, whether one fits or not, so that time
-	// tells nothing.
-	hash, at := TokenHash(token), -1
-	for i := range s.Kiosks {
-		at = subtle.ConstantTimeSelect(subtle.ConstantTimeCompare(hash[:], s.Kiosks[i].Token[:]), i, at)
-	}
-	if at < 0 {
-		return Kiosk{}, false
-	}
-	return s.Kiosks[at], true
 }
 
 // bundle serves the signed trust bundle. It is public: keys and policies.
 func (s *Server) bundle(w http.ResponseWriter, r *http.Request) {
 	b := s.Bundles.Bundle()
 	if b == nil {
-		problem(w, http.StatusServiceUnavailable, "the registry has no trust bundle yet")
+		problem(w, noBundle)
 		return
 	}
 	raw := b.Raw()
@@ -159,26 +208,21 @@ func (s *Server) bundle(w http.ResponseWriter, r *http.Request) {
 	w.Header().Set("Content-Type", wire.ContentType)
 	w.Header().Set("Cache-Control", "no-cache")
 	w.Header().Set("ETag", `"`+hex.EncodeToString(sum[:16])+`"`)
+	r.Header.Del("Range")                                         // it is small, and half of it is nothing
 	http.ServeContent(w, r, "", time.Time{}, bytes.NewReader(raw)) // answers If-None-Match
 }
 
-// health says whether the store can be read and how old the bundle is.
-func (s *Server) health(w http.ResponseWriter, r *http.Request) {
-	if err := s.Store.Ping(r.Context()); err != nil {
-		s.Log.Error("the store cannot be read", "error", err)
-		problem(w, http.StatusServiceUnavailable, "the store cannot be read")
-		return
-	}
-	b := s.Bundles.Bundle()
-	if b == nil || !s.Now().Before(b.Expires()) {
-		problem(w, http.StatusServiceUnavailable, "the trust bundle has expired or is missing: sign a new one with registry bundle")
-		return
-	}
-	reply(w, struct {
-		Status  string `json:"status"`
-		Bundle  uint64 `json:"bundle"`
-		Expires string `json:"expires"`
-	}{"ok", b.Number(), b.Expires().Format(time.RFC3339)})
+func (s *Server) document(w http.ResponseWriter, _ *http.Request) {
+	w.Header().Set("Content-Type", "application/yaml")
+	w.Header().Set("Cache-Control", "max-age=3600")
+	w.Write(openapi)
+}
+
+// message answers with a signed message.
+func message(w http.ResponseWriter, body []byte) {
+	w.Header().Set("Content-Type", wire.ContentType)
+	w.Header().Set("Cache-Control", "no-store")
+	w.Write(body)
 }
 
 func reply(w http.ResponseWriter, v any) {
@@ -187,12 +231,10 @@ func reply(w http.ResponseWriter, v any) {
 	json.NewEncoder(w).Encode(v)
 }
 
-// conditions are those a visit is verified with again. Whether its clock was
-// sure is the kiosk's word; what it admitted while unsure stays flagged.
-func (s *Server) conditions(k Kiosk, v wire.Visit) pass.Conditions {
-	c := pass.Conditions{Skew: s.Skew, Facility: k.Kind, Clock: pass.ClockSure}
-	if v.Flags&wire.FlagClockUnsure != 0 {
-		c.Clock, c.AdmitUnsure = pass.ClockUnsure, true
+// inForce is the bundle that judges at now, or nil.
+func (s *Server) inForce(now time.Time) *pass.Bundle {
+	if b := s.Bundles.Bundle(); b != nil && now.Before(b.Expires()) {
+		return b
 	}
-	return c
+	return nil
 }

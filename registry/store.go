@@ -1,9 +1,11 @@
-// Package registry is the central registry: it takes the visits kiosks upload,
-// verifies every pass's signature again, keeps what an investigation may need
-// for 28 days and nothing else, serves the trust bundle and counts visits.
+// Package registry is the central registry: it admits kiosks, takes the visits
+// they upload, verifies every pass's signature again, keeps what an
+// investigation may need for 28 days and nothing else, and serves the trust
+// bundle.
 //
 // It sees random pass ids only; who a pass belonged to is known to its issuer
-// alone (DESIGN, law 6).
+// alone (DESIGN, law 6). openapi.yaml and pass/wire/WIRE.md are the
+// specification of what it answers.
 package registry
 
 import (
@@ -22,8 +24,6 @@ type Store interface {
 	// error, every visit is durable; with one, all are to be sent again. A
 	// visit that store.Keeps does not keep is an error.
 	Put(ctx context.Context, visits []Visit) (fresh []bool, err error)
-	// Hours counts a facility's visits by the hour of their scan.
-	Hours(ctx context.Context, facility string, day store.Day) (store.Hours, error)
 	// Ping says whether the store can be read.
 	Ping(ctx context.Context) error
 }

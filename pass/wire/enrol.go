@@ -117,23 +117,26 @@ func checkVersion(v string) error {
 	return nil
 }
 
+// ErrRequest is returned for what is no request for a certificate.
+var ErrRequest = errors.New("this is no request for a certificate by an Ed25519 key")
+
 // ParseRequest reads a PKCS#10 request, checks that its own key signed it and
 // returns that key. Everything else in it (names, extensions) is ignored: the
-// registry names its kiosks itself.
+// registry names its kiosks itself. Every error wraps ErrRequest.
 func ParseRequest(csr []byte) (ed25519.PublicKey, error) {
 	if len(csr) > maxCSR {
-		return nil, fmt.Errorf("a request for a certificate has at most %d bytes, got %d", maxCSR, len(csr))
+		return nil, fmt.Errorf("%w: it has more than %d bytes", ErrRequest, maxCSR)
 	}
 	r, err := x509.ParseCertificateRequest(csr)
 	if err != nil {
-		return nil, fmt.Errorf("read the request for a certificate: %w", err)
+		return nil, fmt.Errorf("%w: %w", ErrRequest, err)
 	}
 	key, ok := r.PublicKey.(ed25519.PublicKey)
 	if !ok {
-		return nil, errors.New("a kiosk's key is Ed25519")
+		return nil, fmt.Errorf("%w: its key is another", ErrRequest)
 	}
 	if err := r.CheckSignature(); err != nil {
-		return nil, fmt.Errorf("the request is not signed by its own key: %w", err)
+		return nil, fmt.Errorf("%w: its own key did not sign it: %w", ErrRequest, err)
 	}
 	return key, nil
 }

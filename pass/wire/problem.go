@@ -24,6 +24,7 @@ const (
 	ProblemMalformed          = problemSpace + "malformed"           // 400: the body is not what this address takes
 	ProblemTooLarge           = problemSpace + "too-large"           // 413
 	ProblemMediaType          = problemSpace + "media-type"          // 415
+	ProblemTimeout            = problemSpace + "timeout"             // 408: the body stopped half-way
 	ProblemRate               = problemSpace + "rate"                // 429: Retry-After says when
 	ProblemBusy               = problemSpace + "busy"                // 503: Retry-After says when
 	ProblemNoBundle           = problemSpace + "no-bundle"           // 503: the registry has no trust bundle in force

@@ -235,3 +235,22 @@ func (b *Book) byKey(ctx context.Context, key Fingerprint, now time.Time) (Kiosk
 	}
 	return k, err
 }
+
+// Census counts kiosks.
+type Census struct {
+	Heard, Silent, Revoked int
+	Queue                  int64 // visits that wait on those not revoked
+}
+
+// Census counts all kiosks by their state at now.
+func (b *Book) Census(ctx context.Context, now time.Time) (c Census, err error) {
+	err = b.SQL.QueryRowContext(ctx, `SELECT
+		COUNT(CASE WHEN revoked IS NULL AND COALESCE(seen, enrolled) >= $1 THEN 1 END),
+		COUNT(CASE WHEN revoked IS NULL AND COALESCE(seen, enrolled) < $1 THEN 1 END),
+		COUNT(revoked), CAST(COALESCE(SUM(CASE WHEN revoked IS NULL THEN queue ELSE 0 END), 0) AS BIGINT) FROM kiosks`,
+		now.Add(-Silence).UnixMilli()).Scan(&c.Heard, &c.Silent, &c.Revoked, &c.Queue)
+	if err != nil {
+		return c, fmt.Errorf("count the kiosks: %w", err)
+	}
+	return c, nil
+}
