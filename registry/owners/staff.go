@@ -1,0 +1,233 @@
+package owners
+
+import (
+	"context"
+	"errors"
+	"html/template"
+	"net/http"
+	"slices"
+	"time"
+
+	"github.com/munjigi/munjigi/pass"
+	"github.com/munjigi/munjigi/registry/devices"
+	"github.com/munjigi/munjigi/registry/store"
+)
+
+func (s *Server) accountPage(w http.ResponseWriter, r *http.Request, v *visitor) error {
+	return s.show(w, r, v, http.StatusOK, "account", nil)
+}
+
+// changePassword asks for the present one, so that an unwatched browser does
+// not suffice, and goes on under a fresh session.
+func (s *Server) changePassword(w http.ResponseWriter, r *http.Request, v *visitor) error {
+	ctx := r.Context()
+	var early WaitError
+	if err := s.guard.try(ctx, loginByAccount, v.account.Login, s.Now()); errors.As(err, &early) {
+		return s.tooEarly(w, r, v, "account", nil, early.Wait)
+	} else if err != nil {
+		return err
+	}
+	_, kept, err := s.accounts.byLogin(ctx, v.account.Login)
+	if err != nil {
+		return err
+	}
+	if ok, _, err := s.hasher.verify(ctx, kept, r.PostFormValue("password")); err != nil {
+		return err
+	} else if !ok {
+		return s.show(w, r, v, http.StatusUnprocessableEntity, "account", nil, problem{"password", v.words["problem.password"]})
+	}
+	if err := s.guard.succeeded(ctx, loginByAccount, v.account.Login); err != nil {
+		return err
+	}
+	password, problems := s.passwordForm(r, v, v.account.Login, v.owner.Business)
+	if len(problems) > 0 {
+		return s.show(w, r, v, http.StatusUnprocessableEntity, "account", nil, problems...)
+	}
+	hash, err := s.hasher.hash(ctx, password)
+	if err != nil {
+		return err
+	}
+	if err := s.accounts.setPassword(ctx, v.account.ID, hash); err != nil {
+		return err
+	}
+	return s.enter(w, r, v, v.account.ID, "/account?done=password")
+}
+
+func (s *Server) logoutEverywhere(w http.ResponseWriter, r *http.Request, v *visitor) error {
+	if err := s.sessions.endAll(r.Context(), v.account.ID); err != nil {
+		return err
+	}
+	setCookie(w, "")
+	http.Redirect(w, r, "/login?done=everywhere", http.StatusSeeOther)
+	return nil
+}
+
+func (s *Server) changeBusiness(w http.ResponseWriter, r *http.Request, v *visitor) error {
+	o, problems := s.businessForm(r, v)
+	if len(problems) > 0 {
+		return s.show(w, r, v, http.StatusUnprocessableEntity, "account", nil, problems...)
+	}
+	o.ID = v.owner.ID
+	if err := s.accounts.change(r.Context(), o); err != nil {
+		return err
+	}
+	http.Redirect(w, r, "/account?done=business", http.StatusSeeOther)
+	return nil
+}
+
+func (s *Server) staff(w http.ResponseWriter, r *http.Request, v *visitor) error {
+	all, err := s.accounts.of(r.Context(), v.owner.ID)
+	if err != nil {
+		return err
+	}
+	return s.show(w, r, v, http.StatusOK, "staff", all)
+}
+
+// linkPage is what linkmade.html shows: a link for somebody else, once.
+type linkPage struct {
+	Link    string
+	QR      template.HTML
+	Expires time.Time
+	For     account // empty: an invitation
+}
+
+func (s *Server) inviteOffer(w http.ResponseWriter, r *http.Request, v *visitor) error {
+	return s.show(w, r, v, http.StatusOK, "linkoffer", account{})
+}
+
+func (s *Server) invite(w http.ResponseWriter, r *http.Request, v *visitor) error {
+	return s.handOut(w, r, v, inviteLink, account{}, InviteLife)
+}
+
+// colleague is the account in the address; one's own is not found there.
+func (s *Server) colleague(r *http.Request, v *visitor) (account, error) {
+	one, err := s.accounts.one(r.Context(), v.owner.ID, r.PathValue("account"))
+	if err == nil && one.ID == v.account.ID {
+		err = errNotFound
+	}
+	return one, err
+}
+
+func (s *Server) staffLinkForm(w http.ResponseWriter, r *http.Request, v *visitor) error {
+	one, err := s.colleague(r, v)
+	if err != nil {
+		return err
+	}
+	return s.show(w, r, v, http.StatusOK, "linkoffer", one)
+}
+
+func (s *Server) staffLink(w http.ResponseWriter, r *http.Request, v *visitor) error {
+	one, err := s.colleague(r, v)
+	if err != nil {
+		return err
+	}
+	return s.handOut(w, r, v, recoverLink, one, RecoverLife)
+}
+
+// handOut makes a link and shows it this once.
+func (s *Server) handOut(w http.ResponseWriter, r *http.Request, v *visitor, kind linkKind, one account, life time.Duration) error {
+	expires := s.Now().Add(life)
+	token, err := s.links.make(r.Context(), kind, v.owner.ID, one.ID, expires)
+	if err != nil {
+		return err
+	}
+	page := linkPage{Link: s.Address + "/" + string(kind) + "/" + token, Expires: expires, For: one}
+	if page.QR, err = drawQR(page.Link, v.words["linkmade.qr"]); err != nil {
+		return err
+	}
+	return s.show(w, r, v, http.StatusOK, "linkmade", page)
+}
+
+func (s *Server) changeRole(w http.ResponseWriter, r *http.Request, v *visitor) error {
+	one, err := s.colleague(r, v)
+	if err != nil {
+		return err
+	}
+	role := Staff
+	if one.Role == Staff {
+		role = Boss
+	}
+	if want := Role(r.PostFormValue("role")); want != role {
+		// The page was old, or a form was sent twice: what is wished for is so.
+		http.Redirect(w, r, "/staff", http.StatusSeeOther)
+		return nil
+	}
+	if err := s.accounts.setRole(r.Context(), v.owner.ID, one.ID, role); err != nil {
+		return err
+	}
+	s.Log.Info("a role is changed", "account", one.ID, "role", role, "by", v.account.ID)
+	http.Redirect(w, r, "/staff?done=role", http.StatusSeeOther)
+	return nil
+}
+
+func (s *Server) removeStaff(w http.ResponseWriter, r *http.Request, v *visitor) error {
+	one, err := s.colleague(r, v)
+	if err != nil {
+		return err
+	}
+	if err := s.accounts.remove(r.Context(), v.owner.ID, one.ID); err != nil {
+		return err
+	}
+	s.Log.Info("an account is removed", "account", one.ID, "by", v.account.ID)
+	http.Redirect(w, r, "/staff?done=removed", http.StatusSeeOther)
+	return nil
+}
+
+// summary is a branch as home and proof show it.
+type summary struct {
+	devices.Facility
+	Policy policyView
+	Hours  store.Hours // of the day
+	Total  int
+	Kiosks []kioskView // those that are not revoked
+	Old    []kioskView // the revoked ones
+	First  time.Time   // when the first kiosk was enrolled; zero: none yet
+	Level  level       // of the kiosk that is worst
+}
+
+type kioskView struct {
+	devices.Kiosk
+	Door   string // its name, or a number by enrolment
+	Health health
+}
+
+type policyView struct {
+	Mode  string // record, verify-only, off
+	Since time.Time
+}
+
+// summarise gathers what is to be shown of a branch on a day.
+func (s *Server) summarise(ctx context.Context, v *visitor, f devices.Facility, day store.Day) (summary, error) {
+	sum := summary{Facility: f}
+	p := s.Policy(f.Kind)
+	sum.Policy = policyView{Mode: p.Mode.String(), Since: p.Since}
+	if !p.Since.IsZero() && s.Now().Before(p.Since) {
+		sum.Policy = policyView{Mode: pass.ModeRecord.String()}
+	}
+	var err error
+	if sum.Hours, err = s.Visits.Hours(ctx, f.ID, day); err != nil {
+		return sum, err
+	}
+	sum.Total = sum.Hours.Total()
+	all, err := s.Devices.KiosksOf(ctx, f.ID)
+	if err != nil {
+		return sum, err
+	}
+	slices.SortStableFunc(all, func(a, b devices.Kiosk) int { return a.Enrolled.Compare(b.Enrolled) })
+	for i, k := range all {
+		one := kioskView{Kiosk: k, Door: k.Name, Health: examine(v.words, k, s.Bundle(), s.Now())}
+		if one.Door == "" {
+			one.Door = v.words.say("kiosk.number", "n", i+1)
+		}
+		if sum.First.IsZero() || k.Enrolled.Before(sum.First) {
+			sum.First = k.Enrolled
+		}
+		if !k.Revoked.IsZero() {
+			sum.Old = append(sum.Old, one)
+			continue
+		}
+		sum.Kiosks = append(sum.Kiosks, one)
+		sum.Level = max(sum.Level, one.Health.Level)
+	}
+	return sum, nil
+}
