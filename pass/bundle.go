@@ -4,6 +4,7 @@ import (
 	"crypto/ed25519"
 	"errors"
 	"fmt"
+	"maps"
 	"time"
 
 	"github.com/munjigi/munjigi/pass/cose"
@@ -191,6 +192,9 @@ func (b *Bundle) Mode(kind string, at time.Time) Mode {
 	}
 	return p.Mode
 }
+
+// Policies are what the bundle says of kinds of facility, by kind: a copy.
+func (b *Bundle) Policies() map[string]Policy { return maps.Clone(b.contents.Policies) }
 
 // ReceiptKeys are the keys a registry's receipt may be signed with.
 func (b *Bundle) ReceiptKeys() []ed25519.PublicKey {

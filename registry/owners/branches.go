@@ -232,7 +232,7 @@ func (s *Server) daysCSV(w http.ResponseWriter, r *http.Request, v *visitor) err
 
 // branchForm offers a new branch.
 func (s *Server) branchForm(w http.ResponseWriter, r *http.Request, v *visitor) error {
-	return s.show(w, r, v, http.StatusOK, "newbranch", s.Kinds())
+	return s.show(w, r, v, http.StatusOK, "newbranch", s.kinds())
 }
 
 // maxBranches keeps one owner from filling the registry.
@@ -244,7 +244,7 @@ func (s *Server) addBranch(w http.ResponseWriter, r *http.Request, v *visitor) e
 	if wire.CheckName(name) != nil {
 		problems = append(problems, problem{"name", v.words["problem.name"]})
 	}
-	if !slices.Contains(s.Kinds(), kind) {
+	if !slices.Contains(s.kinds(), kind) {
 		problems = append(problems, problem{"kind", v.words["problem.kind"]})
 	}
 	all, err := s.Devices.FacilitiesOf(r.Context(), v.owner.ID)
@@ -255,7 +255,7 @@ func (s *Server) addBranch(w http.ResponseWriter, r *http.Request, v *visitor) e
 		problems = append(problems, problem{"", v.words.say("problem.branches", "n", maxBranches)})
 	}
 	if len(problems) > 0 {
-		return s.show(w, r, v, http.StatusUnprocessableEntity, "newbranch", s.Kinds(), problems...)
+		return s.show(w, r, v, http.StatusUnprocessableEntity, "newbranch", s.kinds(), problems...)
 	}
 	f, err := s.Devices.AddFacility(r.Context(), name, kind, v.owner.ID, s.Now())
 	if err != nil {
@@ -398,7 +398,8 @@ func (s *Server) codePage(r *http.Request, v *visitor) (page codePage, err error
 		one, err = s.kioskView(r, v)
 		page.Facility, page.Replace = one.Facility, &one.Kiosk
 	}
-	page.Off = err == nil && s.Policy(page.Facility.Kind).Mode == pass.ModeOff
+	mode, _ := s.policy(page.Facility.Kind)
+	page.Off = err == nil && mode == pass.ModeOff
 	return page, err
 }
 

@@ -4,6 +4,8 @@ import (
 	"context"
 	"fmt"
 	"html/template"
+	"maps"
+	"slices"
 	"time"
 
 	"github.com/munjigi/munjigi/pass"
@@ -33,10 +35,41 @@ type Visits interface {
 	Daily(ctx context.Context, facility string, first store.Day, n int) ([]int, error)
 }
 
-// Policy is what a kind of facility does, and since when.
-type Policy struct {
-	Mode  pass.Mode
-	Since time.Time // zero: from the beginning
+// Bundles has the newest trust bundle: a registry.BundleFile.
+type Bundles interface {
+	Bundle() *pass.Bundle // nil: none yet
+}
+
+// kinds are the kinds of facility an owner may choose from, by name: those that
+// the bundle has a policy for.
+func (s *Server) kinds() []string {
+	b := s.Bundles.Bundle()
+	if b == nil {
+		return nil
+	}
+	return slices.Sorted(maps.Keys(b.Policies()))
+}
+
+// policy is what a kind of facility does now, and since when; zero where it has
+// always recorded.
+func (s *Server) policy(kind string) (mode pass.Mode, since time.Time) {
+	b := s.Bundles.Bundle()
+	if b == nil {
+		return pass.ModeRecord, time.Time{}
+	}
+	p, known := b.Policies()[kind]
+	if now := s.Now(); known && now.Unix() >= p.Since && p.Since > 0 {
+		since = time.Unix(p.Since, 0)
+	}
+	return b.Mode(kind, s.Now()), since
+}
+
+// bundle is the number of the newest bundle; 0 where there is none.
+func (s *Server) bundle() uint64 {
+	if b := s.Bundles.Bundle(); b != nil {
+		return b.Number()
+	}
+	return 0
 }
 
 // rename gives an owner's branch another name; one of another owner's is

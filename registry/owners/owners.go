@@ -26,11 +26,9 @@ type Config struct {
 	DB       *sql.DB // with the tables of registry/store
 	Devices  Devices // a *devices.Book
 	Visits   Visits
-	Policy   func(kind string) Policy // by the newest trust bundle
-	Kinds    func() []string          // kinds of facility that an owner may choose from
-	Bundle   func() uint64            // number of the newest trust bundle
-	Address  string                   // https URL of these pages, for links in mails; what a browser claims is not believed
-	Registry string                   // its name
+	Bundles  Bundles // the newest trust bundle: kinds of facility and their policies
+	Address  string  // https URL of these pages, for links in mails; what a browser claims is not believed
+	Registry string  // its name
 	Mail     Mailer
 	Cost     Cost // of a password; zero: DefaultCost
 	Now      func() time.Time
@@ -60,8 +58,8 @@ const (
 
 // New checks c and returns its server.
 func New(c Config) (*Server, error) {
-	if c.DB == nil || c.Devices == nil || c.Visits == nil || c.Policy == nil || c.Kinds == nil || c.Bundle == nil || c.Mail == nil || c.Now == nil || c.Log == nil {
-		return nil, errors.New("owners: database, devices, visits, policy, kinds, bundle, mail, clock and log must all be given")
+	if c.DB == nil || c.Devices == nil || c.Visits == nil || c.Bundles == nil || c.Mail == nil || c.Now == nil || c.Log == nil {
+		return nil, errors.New("owners: database, devices, visits, bundles, mail, clock and log must all be given")
 	}
 	u, err := url.Parse(c.Address)
 	if err != nil || u.Scheme != "https" || u.Host == "" {

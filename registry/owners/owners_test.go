@@ -51,7 +51,7 @@ type house struct {
 
 	mu     sync.Mutex
 	clock  time.Time
-	policy Policy
+	bundle *pass.Bundle
 }
 
 type safeBuffer struct {
@@ -78,7 +78,8 @@ func testKey(name string) ed25519.PrivateKey {
 
 func newHouse(t *testing.T, db *store.DB) *house {
 	t.Helper()
-	h := &house{t: t, db: db, clock: t0, log: &safeBuffer{}, policy: Policy{Since: t0.AddDate(0, -1, 0)}}
+	h := &house{t: t, db: db, clock: t0, log: &safeBuffer{}}
+	h.sign(7, pass.ModeRecord, t0.AddDate(0, -1, 0))
 	h.outbox = &Outbox{Now: h.now}
 	dir := t.TempDir()
 	ca, err := devices.CreateCA(filepath.Join(dir, "ca.crt"), filepath.Join(dir, "ca.key"), "문지기 시험 등록소", t0)
@@ -94,10 +95,7 @@ func newHouse(t *testing.T, db *store.DB) *house {
 	}
 	h.server, err = New(Config{
 		DB: db.SQL(), Devices: h.book, Visits: db, Address: "https://registry.example", Registry: "문지기 시험 등록소",
-		Policy: func(string) Policy { h.mu.Lock(); defer h.mu.Unlock(); return h.policy },
-		Kinds:  func() []string { return []string{"restaurant", "museum"} },
-		Bundle: func() uint64 { return 7 },
-		Mail:   h.outbox, Cost: cheap, Now: h.now,
+		Bundles: h, Mail: h.outbox, Cost: cheap, Now: h.now,
 		Log: slog.New(slog.NewTextHandler(h.log, &slog.HandlerOptions{Level: slog.LevelDebug})),
 	})
 	if err != nil {
@@ -106,6 +104,32 @@ func newHouse(t *testing.T, db *store.DB) *house {
 	h.http = httptest.NewTLSServer(h.server.Handler())
 	t.Cleanup(h.http.Close)
 	return h
+}
+
+// sign makes the newest trust bundle say what restaurants do.
+func (h *house) sign(number uint64, mode pass.Mode, since time.Time) {
+	h.t.Helper()
+	raw, err := pass.SignBundle(testKey("root"), pass.Contents{
+		Number: number, Issued: t0.Unix(), Expires: t0.Add(pass.BundleLife).Unix(), Issuers: []pass.Issuer{}, Receipts: [][]byte{},
+		Policies: map[string]pass.Policy{"restaurant": {Mode: mode, Since: since.Unix()}, "museum": {Mode: pass.ModeOff, Since: t0.Unix()}},
+	})
+	if err != nil {
+		h.t.Fatal(err)
+	}
+	b, err := pass.OpenBundle(raw, testKey("root").Public().(ed25519.PublicKey))
+	if err != nil {
+		h.t.Fatal(err)
+	}
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	h.bundle = b
+}
+
+// Bundle implements Bundles.
+func (h *house) Bundle() *pass.Bundle {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	return h.bundle
 }
 
 func (h *house) now() time.Time {
@@ -402,9 +426,7 @@ func TestOwner(t *testing.T) {
 			t.Error("the branch hides a revoked kiosk")
 		}
 
-		h.mu.Lock()
-		h.policy = Policy{Mode: pass.ModeVerifyOnly, Since: t0.Add(-time.Hour)}
-		h.mu.Unlock()
+		h.sign(8, pass.ModeVerifyOnly, t0.Add(-time.Hour))
 		if body := boss.see(branch); !strings.Contains(body, "확인만</span>") {
 			t.Error("the policy is not shown")
 		}

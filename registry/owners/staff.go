@@ -8,7 +8,6 @@ import (
 	"slices"
 	"time"
 
-	"github.com/munjigi/munjigi/pass"
 	"github.com/munjigi/munjigi/registry/devices"
 	"github.com/munjigi/munjigi/registry/store"
 )
@@ -199,11 +198,8 @@ type policyView struct {
 // summarise gathers what is to be shown of a branch on a day.
 func (s *Server) summarise(ctx context.Context, v *visitor, f devices.Facility, day store.Day) (summary, error) {
 	sum := summary{Facility: f}
-	p := s.Policy(f.Kind)
-	sum.Policy = policyView{Mode: p.Mode.String(), Since: p.Since}
-	if !p.Since.IsZero() && s.Now().Before(p.Since) {
-		sum.Policy = policyView{Mode: pass.ModeRecord.String()}
-	}
+	mode, since := s.policy(f.Kind)
+	sum.Policy = policyView{Mode: mode.String(), Since: since}
 	var err error
 	if sum.Hours, err = s.Visits.Hours(ctx, f.ID, day); err != nil {
 		return sum, err
@@ -215,7 +211,7 @@ func (s *Server) summarise(ctx context.Context, v *visitor, f devices.Facility, 
 	}
 	slices.SortStableFunc(all, func(a, b devices.Kiosk) int { return a.Enrolled.Compare(b.Enrolled) })
 	for i, k := range all {
-		one := kioskView{Kiosk: k, Door: k.Name, Health: examine(v.words, k, s.Bundle(), s.Now())}
+		one := kioskView{Kiosk: k, Door: k.Name, Health: examine(v.words, k, s.bundle(), s.Now())}
 		if one.Door == "" {
 			one.Door = v.words.say("kiosk.number", "n", i+1)
 		}
