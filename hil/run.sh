@@ -132,7 +132,7 @@ fairly() {
 # else the last that was said.
 reasons() {
   {
-    sed -n '/^rig: /,/^Length\|^reboot:/p' "$1" | grep -v '^Length\|^reboot:' || true
+    sed -n '/^rig: /,/^Length\|^reboot:/p' "$1" | grep -v '^Length\|^reboot:\|^HIL-EXIT' || true
     grep -E 'FAILED: |panic|did not end by itself' "$1" || true
   } | head -n 8 | grep . || tail -n 4 "$1"
 }

@@ -56,7 +56,7 @@ const (
 	tears     = audio.Buffer / 2
 	starved   = 2 * audio.Buffer
 	saturated = 0.85 // of the guest's time in use: the kiosk's own threads wait for each other
-	mostAgain = 8    // visitors whom the guest had no time for come again
+	mostAgain = 12   // visitors whom the guest had no time for come again
 )
 
 var errStarved = errors.New("but the machine gave the guest no time for longer than its sound device holds out")

@@ -43,6 +43,7 @@ type options struct {
 	bench              int
 	door               time.Duration
 	exact              bool
+	bundle             string
 	command            []string
 }
 
@@ -65,6 +66,7 @@ func main() {
 	flag.IntVar(&o.bench, "bench", 0, "instead of the plan, measure with so many good visitors")
 	flag.DurationVar(&o.door, "door", time.Second, "door_time in kiosk.toml")
 	flag.BoolVar(&o.exact, "exact", false, "the guest has a clock of its own and never lacks time: forgive nothing")
+	flag.StringVar(&o.bundle, "bundle", "", "the file in which the kiosk keeps its trust bundle")
 	vouch := flag.Bool("synchronised", false, "only tell the kernel that its clock is synchronised, as an NTP client does")
 	flag.Parse()
 	o.command = flag.Args()
@@ -206,10 +208,15 @@ func (r *rig) startKiosk(ctx context.Context) (stop func() error, err error) {
 	}, nil
 }
 
-// settle waits until the kiosk sees and can speak.
+// settle waits until the kiosk sees, can speak, and knows whom to trust.
 func (r *rig) settle(ctx context.Context) error {
-	if !wait(ctx, 40*time.Second, r.diary.working) {
-		return errors.New("within 40 s the kiosk's log did not say that camera and loudspeaker work")
+	const most = 2 * time.Minute // a registry that was not there yet is asked again ever later
+	trusting := func() bool {
+		_, err := os.Stat(r.bundle)
+		return r.bundle == "" || err == nil
+	}
+	if !wait(ctx, most, func() bool { return r.diary.working() && trusting() }) {
+		return fmt.Errorf("within %v the kiosk's log did not say that camera and loudspeaker work, or no trust bundle came (%s)", most, r.bundle)
 	}
 	wait(ctx, time.Second, func() bool { return false })
 	return ctx.Err()
