@@ -1,9 +1,11 @@
-// Package issuer is the issuers' server, the phone's side: a page on which a
-// visitor chooses a brand, consents, and shows a QR code that lives 15 seconds.
+// Package issuer is the issuers' server, the phone's side: a visitor chooses a
+// brand, consents, is verified (SMS, PASS, mOTP), binds the phone and shows a QR
+// code that lives 15 seconds.
 //
-// Identity verification (PASS, SMS, mOTP) is not built yet: a browser session
-// that has consented may make passes. Every page says so. Nothing is kept of a
-// pass once its text has been handed out.
+// [New] makes a [Server] of brands, which are files (configs/brands). What comes
+// next for a visitor is decided in one place (step.go); pages and JSON API do
+// the same actions (act.go). Of a pass nothing is kept but whose it is, apart
+// from the person and for 28 days (issuer/store).
 package issuer
 
 import (

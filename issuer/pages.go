@@ -3,6 +3,7 @@ package issuer
 import (
 	"bytes"
 	"embed"
+	"encoding/base64"
 	"fmt"
 	"html/template"
 	"maps"
@@ -10,8 +11,12 @@ import (
 	"path"
 	"slices"
 	"strings"
+	"time"
 
 	"github.com/munjigi/munjigi/configs"
+	"github.com/munjigi/munjigi/issuer/identity"
+	"github.com/munjigi/munjigi/issuer/picture"
+	"github.com/munjigi/munjigi/pass/symbol"
 )
 
 //go:embed web
@@ -19,8 +24,9 @@ var web embed.FS
 
 // pages are the parsed templates and the files beside them.
 type pages struct {
-	tmpl  *template.Template
-	files map[string][]byte
+	tmpl   *template.Template
+	files  map[string][]byte
+	ko, en texts
 }
 
 // texts are the sentences of one language, by key: web/ko.toml and web/en.toml.
@@ -54,17 +60,26 @@ func newPages(brands []Brand) (*pages, error) {
 		}
 		return pair(ko[key], en[key]), nil
 	}
-	p := &pages{files: map[string][]byte{"brands.css": brandsCSS(brands)}}
+	p := &pages{files: map[string][]byte{"brands.css": brandsCSS(brands)}, ko: ko, en: en}
 	p.tmpl, err = template.New("").Funcs(template.FuncMap{
-		"both": both, "pair": pair,
+		"both": both, "pair": pair, "minute": minute,
 		"ko": func(key string) string { return ko[key] }, "en": func(key string) string { return en[key] },
 		"paragraphs": func(s string) []string { return strings.Split(strings.TrimSpace(s), "\n\n") },
+		"b64":        base64.RawURLEncoding.EncodeToString,
+		"list":       func(s ...string) []string { return s },
 	}).ParseFS(web, "web/*.html")
 	if err != nil {
 		return nil, fmt.Errorf("read the pages: %w", err)
 	}
-	for _, name := range []string{"issuer.css", "consent.js", "qr.js"} {
-		if p.files[name], err = web.ReadFile("web/" + name); err != nil {
+	entries, err := web.ReadDir("web")
+	if err != nil {
+		return nil, fmt.Errorf("read the pages: %w", err)
+	}
+	for _, e := range entries {
+		if types[path.Ext(e.Name())] == "" {
+			continue
+		}
+		if p.files[e.Name()], err = web.ReadFile("web/" + e.Name()); err != nil {
 			return nil, fmt.Errorf("read the pages: %w", err)
 		}
 	}
@@ -86,10 +101,16 @@ func brandsCSS(brands []Brand) []byte {
 	for _, v := range brands {
 		fmt.Fprintf(&b, ".brand-%s { --brand: %s; --ink: %s; }\n", v.ID, v.Color, v.Ink)
 	}
+	for _, app := range slices.Sorted(maps.Keys(apps)) {
+		v := apps[app]
+		fmt.Fprintf(&b, ".brand-%s { --brand: %s; --ink: %s; }\n", v.ID, v.Color, v.Ink)
+	}
 	return b.Bytes()
 }
 
-// file serves the style sheets and the script.
+var types = map[string]string{".css": "text/css; charset=utf-8", ".js": "text/javascript; charset=utf-8"}
+
+// file serves the style sheets and the scripts.
 func (p *pages) file(w http.ResponseWriter, r *http.Request) {
 	name := r.PathValue("file")
 	data, ok := p.files[name]
@@ -97,30 +118,52 @@ func (p *pages) file(w http.ResponseWriter, r *http.Request) {
 		http.NotFound(w, r)
 		return
 	}
-	types := map[string]string{".css": "text/css; charset=utf-8", ".js": "text/javascript; charset=utf-8"}
 	w.Header().Set("Content-Type", types[path.Ext(name)])
 	w.Header().Set("Cache-Control", "no-cache")
 	w.Write(data)
 }
 
-// view is what every page is given.
+// view is what a page is given.
 type view struct {
 	Title    string // key of the page's name
 	Brand    *Brand // nil on the first page
+	Base     string // path of the brand's or app's pages
+	App      identity.App
 	Brands   []Brand
 	Helpline Helpline
-	Missing  bool // a consent was left out
-	Agreed   bool // the session has consented before
-	Health   bool // a vaccination record can be shown too
+	Demo     bool   // messages stand on a page
+	Problem  string // text key
+	Next     step
+	Screen   int
+	Screens  int
+	Flow     *flow
+	Carriers []identity.Carrier
+	Left     int64 // milliseconds of the attempt or code
+	QR       template.HTML
+	Link     string
+	Proof    string
+	Nonce    string
+	Health   bool // a vaccination record can be loaded
+	Mine     *mine
+	Until    string // what stays after a withdrawal, until when
+	Open     bool   // an app
+	Locked   bool
+	Account  *identity.Account
+	Code     string
+	Requests []identity.Request
+	Request  string
+	Asker    string
+	Number   string
+	Done     string
+	Messages []identity.Message
 }
 
 // show writes a page. None may be kept: going back never shows an old code.
 func (s *Server) show(w http.ResponseWriter, status int, page string, v view) {
-	v.Helpline = s.Helpline
+	v.Helpline, v.Demo, v.Carriers = s.Helpline, s.inbox != nil, identity.Carriers
 	var b bytes.Buffer
-	if err := s.pages.tmpl.ExecuteTemplate(&b, page, v); err != nil {
-		s.Log.Error("a page is not drawn", "page", page, "error", err)
-		http.Error(w, "잠시 후 다시 시도해 주세요. Please try again later.", http.StatusInternalServerError)
+	if err := s.pages.tmpl.ExecuteTemplate(&b, page+".html", v); err != nil {
+		s.broken(w, "a page is not drawn", err)
 		return
 	}
 	w.Header().Set("Content-Type", "text/html; charset=utf-8")
@@ -130,51 +173,200 @@ func (s *Server) show(w http.ResponseWriter, status int, page string, v view) {
 }
 
 func (s *Server) home(w http.ResponseWriter, _ *http.Request) {
-	s.show(w, http.StatusOK, "home.html", view{Title: "home", Brands: s.Brands})
+	s.show(w, http.StatusOK, "home", view{Title: "home", Brands: s.Brands})
 }
 
-// brandOf finds the brand in the address, or answers that there is none.
-func (s *Server) brandOf(w http.ResponseWriter, r *http.Request) *Brand {
-	b := s.brands[r.PathValue("brand")]
+func (s *Server) missing(w http.ResponseWriter, _ *http.Request) {
+	s.show(w, http.StatusNotFound, "home", view{Title: "home", Brands: s.Brands})
+}
+
+func (s *Server) help(w http.ResponseWriter, _ *http.Request) {
+	s.show(w, http.StatusOK, "help", view{Title: "trouble"})
+}
+
+// inboxPage stands for the phones' own messages, where none are sent.
+func (s *Server) inboxPage(w http.ResponseWriter, r *http.Request) {
+	if s.inbox == nil {
+		s.missing(w, r)
+		return
+	}
+	s.show(w, http.StatusOK, "inbox", view{Title: "inbox", Messages: s.inbox.Messages()})
+}
+
+// subject is the brand or app in a request's address, nil for neither.
+func (s *Server) subject(r *http.Request) (*Brand, identity.App) {
+	if id := r.PathValue("brand"); id != "" {
+		return s.brands[id], ""
+	}
+	app := identity.App(r.PathValue("app"))
+	return apps[app], app
+}
+
+// get shows a page of a brand or an app.
+func (s *Server) get(w http.ResponseWriter, r *http.Request) {
+	b, app := s.subject(r)
 	if b == nil {
-		s.show(w, http.StatusNotFound, "home.html", view{Title: "home", Brands: s.Brands})
+		s.missing(w, r)
+		return
 	}
-	return b
+	c, err := s.open(w, r, b, app)
+	if err != nil {
+		s.broken(w, "a page is not made", err)
+		return
+	}
+	page := r.PathValue("page")
+	switch {
+	case page == "picture.png" || page == "picture.wav":
+		s.picture(c, page)
+		return
+	case app != "" && (page == "" || page == "pin"):
+		s.render(c, http.StatusOK, page)
+		return
+	case page == "identity":
+		if !c.wanted() {
+			http.Redirect(w, r, c.where(), http.StatusSeeOther)
+			return
+		}
+	case app != "":
+		s.missing(w, r)
+		return
+	case page == "":
+		if c.next() == stepLogin {
+			page = string(stepLogin)
+		}
+	case slices.Contains([]string{"refuse", "gone", "other"}, page):
+	case page == "me" || page == "withdraw":
+		if next := c.next(); c.person == nil || next == stepLogin || next == stepIdentity {
+			http.Redirect(w, r, c.where(), http.StatusSeeOther)
+			return
+		}
+	case slices.Contains([]step{stepConsent, stepGuardian, stepDevice, stepLogin, stepCode}, step(page)):
+		if c.next() != step(page) {
+			http.Redirect(w, r, c.where(), http.StatusSeeOther)
+			return
+		}
+	default:
+		s.missing(w, r)
+		return
+	}
+	s.render(c, http.StatusOK, page)
 }
 
-func (s *Server) consentPage(w http.ResponseWriter, r *http.Request) {
-	if b := s.brandOf(w, r); b != nil {
-		_, agreed := s.sessions.consent(r, b.ID, s.Now())
-		s.show(w, http.StatusOK, "consent.html", view{Title: "consent", Brand: b, Agreed: agreed, Health: s.Health != nil})
+// render draws a page as its visitor's state asks.
+func (s *Server) render(c *call, status int, page string) {
+	v := view{
+		Title: page, Brand: c.brand, Base: c.base, App: c.app, Problem: c.problem, Flow: c.visit.Flow, Nonce: c.nonce(), Proof: c.proof(),
+		Health: s.Health != nil && c.brand.Vaccination,
 	}
+	var err error
+	switch {
+	case c.app != "" && page != "identity":
+		page, err = "app", c.appView(&v, page)
+	case page == "identity":
+		page, err = c.identityView(&v)
+	case page == "":
+		page, v.Title, v.Next = "menu", "home", c.next()
+		v.Mine, err = c.mine()
+		if v.Next == stepIdentity {
+			v.Mine = nil // not, or no longer, theirs to see
+		}
+	case page == "consent":
+		v.Screen = c.screen()
+		v.Screens = c.brand.Consents[len(c.brand.Consents)-1].Screen
+	case page == "me":
+		v.Mine, err = c.mine()
+	case page == "gone":
+		if t, err := time.Parse(time.DateOnly, c.r.URL.Query().Get("until")); err == nil {
+			v.Until = t.Format("2006. 1. 2.")
+		}
+	}
+	if err != nil {
+		s.broken(c.w, "a page is not made", err)
+		return
+	}
+	s.show(c.w, status, page, v)
 }
 
-// agree takes the consent: every one must be ticked.
-func (s *Server) agree(w http.ResponseWriter, r *http.Request) {
-	b := s.brandOf(w, r)
-	if b == nil {
-		return
+// identityView chooses among the forms of an identity verification.
+func (c *call) identityView(v *view) (page string, err error) {
+	v.Title = "identity"
+	f := c.visit.Flow
+	if f == nil || f.Method == "" {
+		return "choose", nil
 	}
-	if err := r.ParseForm(); err != nil || len(r.PostForm["agree"]) != len(b.Consents) {
-		s.show(w, http.StatusUnprocessableEntity, "consent.html", view{Title: "consent", Brand: b, Missing: true})
-		return
+	if f.Attempt == nil {
+		return "form_" + f.Method, nil
 	}
-	value := s.sessions.consented(r, b.ID, consent{health: r.PostForm.Get("health") == "on"}, s.Now())
-	http.SetCookie(w, &http.Cookie{
-		Name: sessionName, Value: value, Path: "/", MaxAge: int(sessionLife.Seconds()),
-		HttpOnly: true, SameSite: http.SameSiteLaxMode, Secure: s.Secure || r.TLS != nil,
-	})
-	http.Redirect(w, r, "/b/"+b.ID+"/qr", http.StatusSeeOther)
+	v.Left = max(0, f.Attempt.Until.Sub(c.now).Milliseconds())
+	if f.Attempt.Number != "" {
+		scheme := "http://"
+		if c.s.Secure || c.r.TLS != nil {
+			scheme = "https://"
+		}
+		v.Link = scheme + c.r.Host + "/app/pass?number=" + f.Attempt.Number
+		code, err := symbol.Encode(v.Link)
+		if err != nil {
+			return "", err
+		}
+		v.QR = template.HTML(symbol.SVG(code, c.s.pages.ko["pass_qr"]))
+	}
+	return "wait_" + f.Method, nil
 }
 
-func (s *Server) qrPage(w http.ResponseWriter, r *http.Request) {
-	b := s.brandOf(w, r)
-	if b == nil {
+func (c *call) appView(v *view, page string) error {
+	v.Title, v.Done = "app_"+string(c.app), page
+	if c.visit.Found != nil {
+		v.Next = "register"
+		return nil
+	}
+	if c.visit.Account == nil {
+		v.Next = "begin"
+		return nil
+	}
+	account, ok, err := c.s.accounts.Account(c.r.Context(), c.now, c.app, c.visit.Account)
+	if err != nil {
+		return err
+	}
+	q := c.r.URL.Query()
+	v.Number = q.Get("number")
+	switch {
+	case !ok:
+		v.Next = "begin"
+	case account.Locked():
+		v.Next = "locked"
+	case !c.appOpen():
+		v.Next = "open"
+	case page == "pin":
+		v.Next = "pin"
+	case c.app == identity.OTPApp:
+		var left time.Duration
+		v.Next = "code"
+		v.Code, left = account.Code(c.now)
+		v.Left = left.Milliseconds()
+	default:
+		v.Next = "requests"
+		v.Request, v.Asker, v.Done = q.Get("request"), q.Get("asker"), q.Get("done")
+		v.Requests, err = c.s.pass.Requests(c.r.Context(), c.now, account)
+	}
+	return err
+}
+
+// picture serves the picture code of a form, to see or to hear.
+func (s *Server) picture(c *call, page string) {
+	if c.visit.Flow == nil || c.visit.Flow.Picture == "" {
+		http.NotFound(c.w, c.r)
 		return
 	}
-	if _, ok := s.sessions.consent(r, b.ID, s.Now()); !ok {
-		http.Redirect(w, r, "/b/"+b.ID, http.StatusSeeOther)
+	draw, kind := picture.PNG, "image/png"
+	if page == "picture.wav" {
+		draw, kind = picture.WAV, "audio/wav"
+	}
+	data, err := draw(c.visit.Flow.Picture)
+	if err != nil {
+		s.broken(c.w, "a picture code is not drawn", err)
 		return
 	}
-	s.show(w, http.StatusOK, "qr.html", view{Title: "qr", Brand: b})
+	c.w.Header().Set("Content-Type", kind)
+	c.w.Header().Set("Cache-Control", "no-store")
+	c.w.Write(data)
 }

@@ -11,6 +11,8 @@ import (
 	"net/http"
 	"time"
 
+	"github.com/munjigi/munjigi/issuer/identity"
+	"github.com/munjigi/munjigi/issuer/store"
 	"github.com/munjigi/munjigi/pass"
 )
 
@@ -21,23 +23,35 @@ type Helpline struct {
 	HoursEN string
 }
 
-// Config is what a Server stands on. All fields but Health and Secure are
-// required.
+// Config is what a Server stands on. Brands, Helpline, Now and Log are
+// required; what is left out is the one for demonstrations.
 type Config struct {
-	Brands   []Brand // with their keys
-	Helpline Helpline
-	Health   HealthSource // nil: there is none, and visitors are not asked
-	Secure   bool         // reached by https: cookies are marked Secure
-	Now      func() time.Time
-	Log      *slog.Logger
+	Brands      []Brand // with their keys
+	Helpline    Helpline
+	Store       Store                // nil: one in memory
+	Gateway     identity.Gateway     // nil: messages stand on the page /app/sms, where anybody can read them
+	Subscribers identity.Subscribers // nil: every claim is confirmed
+	Health      HealthSource         // nil: there is none, and visitors are not asked
+	Secure      bool                 // reached by https: cookies are marked Secure
+	Forwarded   bool                 // behind one proxy that adds X-Forwarded-For
+	Now         func() time.Time
+	Log         *slog.Logger
 }
 
-// Server makes passes and the pages that show them.
+// Server makes passes and the pages that lead to them.
 type Server struct {
 	Config
 	brands   map[string]*Brand
-	sessions sessions
 	pages    *pages
+	inbox    *identity.Inbox // nil: messages are sent
+	methods  map[string]identity.Method
+	sms      *identity.SMS
+	pass     *identity.Pass
+	accounts *identity.Accounts
+
+	locks     sessionLocks
+	addresses limiter // actions by address
+	people    limiter // codes by person
 }
 
 // New checks c and returns its server.
@@ -48,7 +62,11 @@ func New(c Config) (*Server, error) {
 	if c.Helpline.Number == "" || c.Helpline.Hours == "" || c.Helpline.HoursEN == "" {
 		return nil, errors.New("issuer: the helpline needs a number and its hours in both languages")
 	}
-	s := &Server{Config: c, brands: make(map[string]*Brand, len(c.Brands))}
+	s := &Server{
+		Config: c, brands: make(map[string]*Brand, len(c.Brands)),
+		addresses: limiter{burst: 120, refill: time.Second},
+		people:    limiter{burst: 10, refill: 3 * time.Second}, // renewals take one in 15 s
+	}
 	for i := range c.Brands {
 		b := &c.Brands[i]
 		if err := b.check(); err != nil {
@@ -62,6 +80,24 @@ func New(c Config) (*Server, error) {
 		}
 		s.brands[b.ID] = b
 	}
+	if s.Store == nil {
+		db, err := store.Memory(context.Background())
+		if err != nil {
+			return nil, fmt.Errorf("issuer: %w", err)
+		}
+		s.Store = db
+	}
+	if s.Gateway == nil {
+		s.inbox = &identity.Inbox{Now: s.Now}
+		s.Gateway = s.inbox
+	}
+	if s.Subscribers == nil {
+		s.Subscribers = identity.AnySubscriber{}
+	}
+	s.accounts = &identity.Accounts{Docs: s.Store}
+	s.sms = &identity.SMS{Docs: s.Store, Gateway: s.Gateway, Subscribers: s.Subscribers}
+	s.pass = &identity.Pass{Docs: s.Store, Accounts: s.accounts, Subscribers: s.Subscribers}
+	s.methods = map[string]identity.Method{"sms": s.sms, "pass": s.pass, "motp": &identity.OTP{Accounts: s.accounts, Subscribers: s.Subscribers}}
 	var err error
 	if s.pages, err = newPages(c.Brands); err != nil {
 		return nil, err
@@ -72,8 +108,9 @@ func New(c Config) (*Server, error) {
 // ErrBrand is returned for a brand this issuer does not have.
 var ErrBrand = errors.New("there is no such brand here")
 
-// Issue makes the text of a new pass of a brand, with a fresh random id that is
-// kept nowhere. health may be nil.
+// Issue makes the text of a new pass of a brand for nobody: its fresh random id
+// stands in no issue log. It serves tests and the demonstration's virtual
+// visitors; people get theirs by POST /v1/passes. health may be nil.
 func (s *Server) Issue(now time.Time, brand string, health *pass.Health) (text string, err error) {
 	b := s.brands[brand]
 	if b == nil {
@@ -88,10 +125,19 @@ func (s *Server) Issue(now time.Time, brand string, health *pass.Health) (text s
 func (s *Server) Handler() http.Handler {
 	mux := http.NewServeMux()
 	mux.HandleFunc("GET /{$}", s.home)
-	mux.HandleFunc("GET /b/{brand}", s.consentPage)
-	mux.HandleFunc("POST /b/{brand}", s.agree)
-	mux.HandleFunc("GET /b/{brand}/qr", s.qrPage)
+	mux.HandleFunc("GET /b/{brand}/{page...}", s.get)
+	mux.HandleFunc("GET /b/{brand}", s.get)
+	mux.HandleFunc("POST /b/{brand}/{page...}", s.post)
+	mux.HandleFunc("GET /app/{app}/{page...}", s.get)
+	mux.HandleFunc("GET /app/{app}", s.get)
+	mux.HandleFunc("POST /app/{app}/{page...}", s.post)
+	mux.HandleFunc("GET /app/sms", s.inboxPage)
+	mux.HandleFunc("GET /app/motp/code", s.appCode)
+	mux.HandleFunc("GET /app/pass/waiting", s.appWaiting)
+	mux.HandleFunc("GET /help", s.help)
 	mux.HandleFunc("POST /v1/passes", s.passes)
+	mux.HandleFunc("GET /v1/b/{brand}", s.apiState)
+	mux.HandleFunc("POST /v1/b/{brand}/{page...}", s.apiPost)
 	mux.HandleFunc("GET /web/{file}", s.pages.file)
 	mux.HandleFunc("GET /favicon.ico", func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(http.StatusNoContent) })
 	mux.HandleFunc("GET /healthz", func(w http.ResponseWriter, _ *http.Request) {
@@ -102,13 +148,24 @@ func (s *Server) Handler() http.Handler {
 	protected := http.NewCrossOriginProtection().Handler(mux)
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		h := w.Header()
-		h.Set("Content-Security-Policy", "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; connect-src 'self'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'")
+		h.Set("Content-Security-Policy", "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; media-src 'self'; connect-src 'self'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'")
 		h.Set("X-Content-Type-Options", "nosniff")
 		h.Set("Referrer-Policy", "same-origin")
 		h.Set("Permissions-Policy", "camera=(), microphone=(), geolocation=()")
-		r.Body = http.MaxBytesReader(w, r.Body, 4<<10)
+		r.Body = http.MaxBytesReader(w, r.Body, 16<<10)
 		protected.ServeHTTP(w, r)
 	})
+}
+
+// Retain ends what has had its time, see store.DB.Retain.
+func (s *Server) Retain(ctx context.Context) (store.Retained, error) {
+	valid := map[string]time.Duration{}
+	for _, b := range s.brands {
+		if b.Reverify > 0 {
+			valid[b.ID] = b.valid()
+		}
+	}
+	return s.Store.Retain(ctx, s.Now(), valid)
 }
 
 // Serve serves HTTP on l, with limits on time and header size, until ctx ends;

@@ -1,125 +1,206 @@
 package issuer
 
 import (
+	"context"
 	"crypto/rand"
 	"crypto/sha256"
 	"encoding/base64"
+	"encoding/json"
+	"errors"
 	"net/http"
-	"sync"
 	"time"
+
+	"github.com/munjigi/munjigi/issuer/identity"
+	"github.com/munjigi/munjigi/issuer/store"
 )
 
 const (
 	sessionName = "munjigi"
-	// sessionLife is how long a browser may make codes without asking again.
-	sessionLife = 30 * 24 * time.Hour
-	// maxSessions bounds the memory; beyond it the one longest unused goes.
-	maxSessions = 50_000
-
-	// A session makes at most burst codes at once and one every refill then:
-	// renewals take one in 15 s.
-	burst  = 10
-	refill = 3 * time.Second
+	// appName is the cookie of the pages that stand for the PASS and mOTP apps:
+	// one of their own, as if on another phone.
+	appName = "munjigi-app"
+	// sessionLife is how long a browser is remembered after its last visit.
+	sessionLife = 180 * 24 * time.Hour
+	// unlocked is how long a PIN opens a brand's pages.
+	unlocked = 10 * time.Minute
 )
 
-// session is what is known of a browser: what it agreed to. No person.
+// session is what is known of a browser. It is kept sealed; its cookie is 32
+// random bytes of which the store knows the hash only, and changes whenever
+// the session may do more than before.
 type session struct {
-	consents map[string]consent // by brand
-	begun    time.Time
-	used     time.Time
-	tokens   float64 // of the rate limit, as of used
+	SID    []byte            `json:"sid"`    // stays when the cookie changes
+	Visits map[string]*visit `json:"visits"` // by brand or app
+	Seen   time.Time         `json:"seen"`
 }
 
-type consent struct {
-	health bool // show the vaccination too
+// visit is a browser's way at one brand.
+type visit struct {
+	Person  *store.PersonID    `json:"person,omitempty"`
+	Agreed  []store.Agreement  `json:"agreed,omitempty"` // before the person is known
+	Flow    *flow              `json:"flow,omitempty"`
+	Bind    bool               `json:"bind,omitempty"` // just verified: this phone may be bound
+	Opened  time.Time          `json:"opened,omitzero"`
+	Account []byte             `json:"account,omitempty"` // of an app
+	Found   *identity.Identity `json:"found,omitempty"`   // verified for an app, PIN not chosen yet
+	Passkey json.RawMessage    `json:"passkey,omitempty"` // challenge under way
 }
 
-// sessions live in memory only: after a restart people agree again.
-type sessions struct {
-	mu  sync.Mutex
-	all map[[sha256.Size]byte]*session
+// flow is an identity verification under way.
+type flow struct {
+	Guardian bool              `json:"guardian,omitempty"`
+	Method   string            `json:"method,omitempty"`
+	Picture  string            `json:"picture,omitempty"`
+	Misread  int               `json:"misread,omitempty"` // picture codes
+	Attempt  *identity.Attempt `json:"attempt,omitempty"`
 }
 
-// consented notes an agreement and returns the cookie's value, a new one for a
-// new session. 32 random bytes; the map holds their hash only.
-func (s *sessions) consented(r *http.Request, brand string, c consent, now time.Time) string {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	if v, ok := s.find(r, now); ok {
-		v.consents[brand] = c
-		cookie, _ := r.Cookie(sessionName)
-		return cookie.Value
-	}
-	if len(s.all) >= maxSessions {
-		s.evict(now)
-	}
+// Store is what the server keeps. *store.DB is one.
+type Store interface {
+	identity.Documents
+	Verify(ctx context.Context, p store.Person, method string, now time.Time, agreed []store.Agreement) (store.PersonID, error)
+	Person(ctx context.Context, id store.PersonID) (store.Person, error)
+	Edit(ctx context.Context, id store.PersonID, f func(*store.More) error) error
+	Bind(ctx context.Context, id store.PersonID, dev store.Device) error
+	Agree(ctx context.Context, id store.PersonID, agreed []store.Agreement) error
+	Disagree(ctx context.Context, id store.PersonID, item string) error
+	Agreed(ctx context.Context, id store.PersonID) (map[string]store.Agreement, error)
+	Verifications(ctx context.Context, id store.PersonID) ([]store.Verification, error)
+	Withdraw(ctx context.Context, id store.PersonID, now time.Time) (until time.Time, err error)
+	Issued(ctx context.Context, pass [16]byte, who store.PersonID, now time.Time) error
+	Retain(ctx context.Context, now time.Time, valid map[string]time.Duration) (store.Retained, error)
+}
+
+const sessionKind = "session"
+
+func tokenID(token string) []byte {
+	h := sha256.Sum256([]byte(token))
+	return h[:]
+}
+
+func newToken() string {
 	raw := make([]byte, 32)
 	rand.Read(raw) // never fails
-	value := base64.RawURLEncoding.EncodeToString(raw)
-	if s.all == nil {
-		s.all = map[[sha256.Size]byte]*session{}
-	}
-	s.all[sha256.Sum256([]byte(value))] = &session{consents: map[string]consent{brand: c}, begun: now, used: now, tokens: burst}
-	return value
+	return base64.RawURLEncoding.EncodeToString(raw)
 }
 
-// consent says what a request's session agreed to for a brand.
-func (s *sessions) consent(r *http.Request, brand string, now time.Time) (consent, bool) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	v, ok := s.find(r, now)
-	if !ok {
-		return consent{}, false
-	}
-	c, ok := v.consents[brand]
-	return c, ok
-}
-
-// allow takes one code from the session's rate. wait is how long to wait
-// where there is none.
-func (s *sessions) allow(r *http.Request, now time.Time) (wait time.Duration, ok bool) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	v, found := s.find(r, now)
-	if !found {
-		return 0, false
-	}
-	v.tokens = min(burst, v.tokens+max(0, now.Sub(v.used).Seconds())/refill.Seconds())
-	v.used = now
-	if v.tokens < 1 {
-		return time.Duration((1 - v.tokens) * float64(refill)), false
-	}
-	v.tokens--
-	return 0, true
-}
-
-func (s *sessions) find(r *http.Request, now time.Time) (*session, bool) {
-	cookie, err := r.Cookie(sessionName)
-	if err != nil {
-		return nil, false
-	}
-	key := sha256.Sum256([]byte(cookie.Value))
-	v, ok := s.all[key]
-	if ok && now.Sub(v.begun) >= sessionLife {
-		delete(s.all, key)
-		return nil, false
-	}
-	return v, ok
-}
-
-// evict drops what has expired and, if that is nothing, the longest unused.
-func (s *sessions) evict(now time.Time) {
-	var oldest [sha256.Size]byte
-	var used time.Time
-	full := len(s.all)
-	for key, v := range s.all {
-		if now.Sub(v.begun) >= sessionLife {
-			delete(s.all, key)
-		} else if used.IsZero() || v.used.Before(used) {
-			oldest, used = key, v.used
+// load reads the request's session, or begins one that is kept from its first
+// save on.
+func (s *Server) load(r *http.Request, cookie string, now time.Time) (sess *session, token string, err error) {
+	if c, err := r.Cookie(cookie); err == nil {
+		sess = new(session)
+		ok, err := s.Store.Document(r.Context(), sessionKind, tokenID(c.Value), now, sess)
+		if err != nil {
+			return nil, "", err
+		}
+		if ok {
+			return sess, c.Value, nil
 		}
 	}
-	if len(s.all) == full {
-		delete(s.all, oldest)
+	sess = &session{SID: make([]byte, 16), Visits: map[string]*visit{}}
+	rand.Read(sess.SID) // never fails
+	return sess, "", nil
+}
+
+// save keeps a session. rotate gives it a new cookie and ends the old one.
+func (c *call) save(rotate bool) error {
+	ctx, s := c.r.Context(), c.s
+	c.sess.Seen = c.now
+	data, err := json.Marshal(c.sess)
+	if err != nil {
+		return err
 	}
+	old := c.token
+	if rotate || old == "" {
+		c.token = newToken()
+	}
+	if err := s.Store.Change(ctx, sessionKind, tokenID(c.token), c.now, func(d *store.Document) error {
+		d.Data, d.Expires = data, c.now.Add(sessionLife)
+		return nil
+	}); err != nil {
+		return err
+	}
+	if old != c.token && old != "" {
+		if err := s.Store.Change(ctx, sessionKind, tokenID(old), c.now, func(d *store.Document) error { d.Data = nil; return nil }); err != nil {
+			return err
+		}
+	}
+	http.SetCookie(c.w, &http.Cookie{
+		Name: c.cookie, Value: c.token, Path: c.cookiePath(), MaxAge: int(sessionLife.Seconds()),
+		HttpOnly: true, SameSite: http.SameSiteLaxMode, Secure: s.Secure || c.r.TLS != nil,
+	})
+	return nil
+}
+
+func (c *call) cookiePath() string {
+	if c.cookie == appName {
+		return "/app/"
+	}
+	return "/"
+}
+
+// call is one request on its way: whose session, which brand or app, and what
+// is known of the person.
+type call struct {
+	s      *Server
+	w      http.ResponseWriter
+	r      *http.Request
+	now    time.Time
+	cookie string
+	token  string
+	sess   *session
+	visit  *visit
+	brand  *Brand // an app is shown like one
+	app    identity.App
+	base   string // path of the brand's or app's pages
+
+	person *store.Person
+	agreed map[string]store.Agreement
+
+	then    string // where to go after an action; "": the next step
+	problem string // text key of what went wrong
+	said    string // text key of what went well
+}
+
+// open prepares a call. key is the brand's id or the app's.
+func (s *Server) open(w http.ResponseWriter, r *http.Request, b *Brand, app identity.App) (*call, error) {
+	c := &call{s: s, w: w, r: r, now: s.Now(), brand: b, app: app, cookie: sessionName, base: "/b/" + b.ID}
+	key := b.ID
+	if app != "" {
+		c.cookie, c.base, key = appName, "/app/"+string(app), "app:"+string(app)
+	}
+	var err error
+	if c.sess, c.token, err = s.load(r, c.cookie, c.now); err != nil {
+		return nil, err
+	}
+	if c.visit = c.sess.Visits[key]; c.visit == nil {
+		c.visit = &visit{}
+		c.sess.Visits[key] = c.visit
+	}
+	return c, c.know()
+}
+
+// know reads the visit's person and consents.
+func (c *call) know() error {
+	c.person, c.agreed = nil, map[string]store.Agreement{}
+	for _, a := range c.visit.Agreed {
+		c.agreed[a.Item] = a
+	}
+	if c.visit.Person == nil {
+		return nil
+	}
+	p, err := c.s.Store.Person(c.r.Context(), *c.visit.Person)
+	if errors.Is(err, store.ErrNobody) { // withdrawn, or past its time
+		c.visit.Person, c.visit.Bind = nil, false
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	c.person = &p
+	given, err := c.s.Store.Agreed(c.r.Context(), p.ID)
+	for item, a := range given {
+		c.agreed[item] = a
+	}
+	return err
 }

@@ -7,12 +7,14 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"strings"
 	"time"
 
 	"github.com/google/renameio/v2"
 
 	"github.com/munjigi/munjigi/configs"
 	"github.com/munjigi/munjigi/issuer"
+	"github.com/munjigi/munjigi/issuer/store"
 )
 
 // file is issuer.toml as it is written; configs/issuer.toml documents it.
@@ -20,21 +22,48 @@ type file struct {
 	Listen   string `toml:"listen"`
 	Brands   string `toml:"brands"`
 	Secure   bool   `toml:"secure"`
+	Behind   bool   `toml:"forwarded"`
+	Database string `toml:"database"`
+	DataKey  string `toml:"data_key"`
+	DayKeys  string `toml:"day_keys"`
 	Helpline struct {
 		Number  string `toml:"number"`
 		Hours   string `toml:"hours"`
 		HoursEN string `toml:"hours_en"`
 	} `toml:"helpline"`
+	SMS    hook `toml:"sms"`
+	Health struct {
+		hook
+		File string `toml:"file"`
+	} `toml:"health"`
 	TLS struct {
 		Cert string `toml:"cert"`
 		Key  string `toml:"key"`
 	} `toml:"tls"`
 }
 
+// hook is an HTTP service; its token stands in a file of its own.
+type hook struct {
+	URL       string `toml:"url"`
+	TokenFile string `toml:"token_file"`
+}
+
+// token reads the hook's token, "" where none is configured.
+func (h hook) token() (string, error) {
+	if h.TokenFile == "" {
+		return "", nil
+	}
+	data, err := os.ReadFile(h.TokenFile)
+	if err != nil {
+		return "", fmt.Errorf("token_file: %w", err)
+	}
+	return strings.TrimSpace(string(data)), nil
+}
+
 // load reads a configuration with its brands and their keys. Paths are made
 // relative to its folder.
 func load(path string) (*file, []issuer.Brand, error) {
-	f := &file{Listen: "127.0.0.1:8081", Brands: "brands"}
+	f := &file{Listen: "127.0.0.1:8081", Brands: "brands", Database: "issuer.db", DataKey: "data.key", DayKeys: "days"}
 	if err := configs.Load(path, f); err != nil {
 		return nil, nil, err
 	}
@@ -50,7 +79,12 @@ func load(path string) (*file, []issuer.Brand, error) {
 		}
 		return filepath.Join(filepath.Dir(path), p)
 	}
-	f.Brands, f.TLS.Cert, f.TLS.Key = in(f.Brands), in(f.TLS.Cert), in(f.TLS.Key)
+	if f.Health.URL != "" && f.Health.File != "" {
+		return nil, nil, fmt.Errorf("%s: health has url and file: choose one", path)
+	}
+	for _, p := range []*string{&f.Brands, &f.TLS.Cert, &f.TLS.Key, &f.Database, &f.DataKey, &f.DayKeys, &f.SMS.TokenFile, &f.Health.TokenFile, &f.Health.File} {
+		*p = in(*p)
+	}
 	brands, err := issuer.LoadBrands(os.DirFS(f.Brands))
 	if err != nil {
 		return nil, nil, fmt.Errorf("%s: %w", path, err)
@@ -90,10 +124,13 @@ func initialise(dir string, now time.Time, stdout, stderr io.Writer) error {
 			return fmt.Errorf("write the brands: %w", err)
 		}
 	}
+	if err := store.CreateDataKey(filepath.Join(dir, "data.key")); err != nil {
+		return err
+	}
 	if err := renameio.WriteFile(path, configs.Issuer, 0o644); err != nil {
 		return fmt.Errorf("write the configuration: %w", err)
 	}
-	fmt.Fprintf(stderr, "made %s with issuer.toml, %d brands and a key for each\nnext: paste what follows into registry.toml, then issuer serve -config %s\n", dir, len(brands), path)
+	fmt.Fprintf(stderr, "made %s with issuer.toml, %d brands, a key for each, and the key of the database (keep a copy of it elsewhere)\nnext: paste what follows into registry.toml, then issuer serve -config %s\n", dir, len(brands), path)
 	return printKeys(path, now, stdout)
 }
 

@@ -17,12 +17,13 @@ import (
 
 const usage = `issuer makes the 15-second codes that visitors show.
 
-  issuer init FOLDER               make issuer.toml, sample brands and their keys
+  issuer init FOLDER               make issuer.toml, sample brands and all keys
   issuer keys [-config FILE]       print the brands' public keys for registry.toml
   issuer serve [-config FILE]      run the server
   issuer version                   say which version this is
 
-Identity verification is not built yet: any browser that consents gets codes.
+Without sms.url in issuer.toml, codes by SMS stand on a page that anybody can
+read: that is for demonstrations.
 `
 
 // errUsage ends with exit status 2; its text has been printed.

@@ -122,6 +122,7 @@ func TestErrorsNameTheFile(t *testing.T) {
 		"slip":        {"listen =", "lisen =", `did you mean "listen"`},
 		"no helpline": {`number   = "02-000-0000"`, "", "helpline"},
 		"half of tls": {`cert = ""`, `cert = "x"`, "tls"},
+		"two sources": {"file       = \"\"\nurl        = \"\"", "file = \"x\"\nurl = \"y\"", "health"},
 		"no brands":   {`brands = "brands"`, `brands = "elsewhere"`, "no brand"},
 	} {
 		if err := os.WriteFile(path, []byte(strings.Replace(string(configs.Issuer), tt.old, tt.new, 1)), 0o600); err != nil {
@@ -139,6 +140,19 @@ func TestErrorsNameTheFile(t *testing.T) {
 	}
 	if _, _, err := do(t, "serve", "-config", path); err == nil || !strings.Contains(err.Error(), "kko") {
 		t.Errorf("without a key: %v", err)
+	}
+}
+
+func TestServeNeedsTheDataKey(t *testing.T) {
+	dir := t.TempDir()
+	if _, _, err := do(t, "init", dir); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.Remove(filepath.Join(dir, "data.key")); err != nil {
+		t.Fatal(err)
+	}
+	if _, _, err := do(t, "serve", "-config", filepath.Join(dir, "issuer.toml")); err == nil || !strings.Contains(err.Error(), "data.key") {
+		t.Errorf("without the data key: %v", err)
 	}
 }
 

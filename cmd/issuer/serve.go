@@ -3,25 +3,47 @@ package main
 import (
 	"context"
 	"crypto/tls"
+	"errors"
 	"fmt"
 	"io"
 	"log/slog"
 	"net"
+	"net/http"
 	"time"
 
+	"github.com/munjigi/munjigi/cmd/internal/tasks"
 	"github.com/munjigi/munjigi/issuer"
+	"github.com/munjigi/munjigi/issuer/identity"
+	"github.com/munjigi/munjigi/issuer/store"
 )
 
 // serve runs the issuer until ctx ends.
-func serve(ctx context.Context, path string, now func() time.Time, stderr io.Writer) error {
+func serve(ctx context.Context, path string, now func() time.Time, stderr io.Writer) (err error) {
 	f, brands, err := load(path)
 	if err != nil {
 		return err
 	}
 	log := slog.New(slog.NewTextHandler(stderr, nil))
-	server, err := issuer.New(issuer.Config{
-		Brands: brands, Helpline: issuer.Helpline(f.Helpline), Secure: f.Secure || f.TLS.Cert != "", Now: now, Log: log,
-	})
+	keys, err := store.OpenKeys(f.DataKey, f.DayKeys)
+	if err != nil {
+		return fmt.Errorf("%s: %w", path, err)
+	}
+	db, err := store.Open(ctx, f.Database, keys)
+	if err != nil {
+		return fmt.Errorf("%s: %w", path, err)
+	}
+	defer func() { err = errors.Join(err, db.Close()) }()
+	c := issuer.Config{
+		Brands: brands, Helpline: issuer.Helpline(f.Helpline), Store: db,
+		Secure: f.Secure || f.TLS.Cert != "", Forwarded: f.Behind, Now: now, Log: log,
+	}
+	if c.Gateway, err = f.gateway(); err != nil {
+		return fmt.Errorf("%s: sms: %w", path, err)
+	}
+	if c.Health, err = f.health(); err != nil {
+		return fmt.Errorf("%s: health: %w", path, err)
+	}
+	server, err := issuer.New(c)
 	if err != nil {
 		return fmt.Errorf("%s: %w", path, err)
 	}
@@ -41,6 +63,40 @@ func serve(ctx context.Context, path string, now func() time.Time, stderr io.Wri
 		l = tls.NewListener(l, certificates)
 	}
 	log.Info("issuer listens", "address", l.Addr().String(), "tls", certificates != nil, "brands", len(brands))
-	log.Warn("identity verification is not built yet: any browser that consents gets codes")
-	return server.Serve(ctx, l)
+	if c.Gateway == nil {
+		log.Warn("sms.url is not set: every code by sms can be read by anybody on the page /app/sms")
+	}
+	return tasks.Run(ctx, log, func() {},
+		tasks.Func{Name: "server", Do: func(ctx context.Context) error { return server.Serve(ctx, l) }},
+		issuer.NewRetention(server))
+}
+
+// patience is how long the sms gateway and the health authority may take.
+const patience = 5 * time.Second
+
+// gateway is nil where messages are to stand on a page.
+func (f *file) gateway() (identity.Gateway, error) {
+	if f.SMS.URL == "" {
+		return nil, nil
+	}
+	token, err := f.SMS.token()
+	if err != nil {
+		return nil, err
+	}
+	return &identity.HTTPGateway{URL: f.SMS.URL, Token: token, Client: &http.Client{Timeout: patience}}, nil
+}
+
+// health is nil where there is no source of records.
+func (f *file) health() (issuer.HealthSource, error) {
+	if f.Health.File != "" {
+		return issuer.FileHealth{Path: f.Health.File}, nil
+	}
+	if f.Health.URL == "" {
+		return nil, nil
+	}
+	token, err := f.Health.token()
+	if err != nil {
+		return nil, err
+	}
+	return &issuer.HTTPHealth{URL: f.Health.URL, Token: token, Client: &http.Client{Timeout: patience}}, nil
 }

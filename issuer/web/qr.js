@@ -1,6 +1,10 @@
 // The code's life on the phone: fetch, count down, renew a few times by itself,
 // then ask. The phone's wall clock is never compared with the pass: the server
 // says how long the pass has left, and the phone only measures how long ago.
+// Each code is asked for with a proof that this is the person's phone: its key
+// signs the server's nonce, or, where there is no key, the PIN is typed.
+import { able, load, sign } from "./key.js";
+
 const page = document.body;
 const box = document.getElementById("code");
 const count = document.querySelector("#count strong");
@@ -13,6 +17,9 @@ let left = 0; // renewals
 let code = null; // {until, at, wall} of the pass on the screen
 let asking = null; // AbortController of the request under way
 let lock = null; // wake lock
+let nonce = page.dataset.nonce;
+let token = ""; // stands for the PIN while this page is open
+let typed = ""; // the PIN, until it is sent
 
 function state(name) {
   page.dataset.state = name;
@@ -38,22 +45,65 @@ function stop(name) {
 // sleep and others set the other: the larger of the two never shows a code too long.
 const elapsed = (c) => Math.max(performance.now() - c.at, Date.now() - c.wall, 0);
 
+// proof is what is sent along, null where the PIN must be typed first.
+async function proof() {
+  if (page.dataset.proof !== "key") {
+    if (token) return { token };
+    const pin = typed;
+    typed = "";
+    return pin ? { pin } : null;
+  }
+  const pair = able ? await load(page.dataset.brand).catch(() => null) : null;
+  if (!pair) { // somebody's cookie without their phone
+    location.replace(`/b/${page.dataset.brand}/other`);
+    return null;
+  }
+  return { nonce, signature: await sign(pair, "pass", page.dataset.brand, nonce) };
+}
+
+function askPIN(wrong) {
+  stop("pin");
+  document.getElementById("pin-wrong").hidden = !wrong;
+  document.querySelector("#pin input").focus();
+}
+
+async function ask(mine) {
+  const body = await proof();
+  if (!body) {
+    if (page.dataset.proof !== "key") askPIN(false);
+    return null;
+  }
+  return fetch("/v1/passes", {
+    method: "POST", headers: { "Content-Type": "application/json" }, cache: "no-store",
+    body: JSON.stringify({ brand: page.dataset.brand, ...body }), signal: mine.signal,
+  });
+}
+
 async function renew() {
   asking?.abort();
   const mine = (asking = new AbortController());
-  const sent = { at: performance.now(), wall: Date.now() };
+  let sent = { at: performance.now(), wall: Date.now() };
   const patience = setTimeout(() => mine.abort(), 8000);
   try {
-    const response = await fetch("/v1/passes", {
-      method: "POST", headers: { "Content-Type": "application/json" }, cache: "no-store",
-      body: JSON.stringify({ brand: page.dataset.brand }), signal: mine.signal,
-    });
-    if (mine !== asking) return;
-    if (response.status === 403) return location.replace("/b/" + page.dataset.brand);
+    let response = await ask(mine);
+    if (response?.status === 401 && page.dataset.proof === "key") { // the nonce was too old
+      nonce = (await response.json()).nonce;
+      sent = { at: performance.now(), wall: Date.now() };
+      response = await ask(mine);
+      if (response?.status === 401) return location.replace(`/b/${page.dataset.brand}/other`);
+    }
+    if (!response || mine !== asking) return;
+    if (response.status === 401 || response.status === 422) {
+      token = "";
+      return askPIN(response.status === 422);
+    }
+    if (response.status === 403) return location.replace(`/b/${page.dataset.brand}/qr`);
     if (response.status === 429) return stop("busy");
     if (!response.ok) return stop("offline");
     const pass = await response.json();
     if (mine !== asking) return;
+    nonce = pass.nonce;
+    token = pass.token ?? "";
     const drawing = new DOMParser().parseFromString(pass.svg, "image/svg+xml").documentElement;
     box.querySelector("svg")?.remove();
     box.append(document.importNode(drawing, true));
@@ -99,6 +149,12 @@ function tick() {
 
 setInterval(tick, 200);
 document.getElementById("retry").addEventListener("click", start);
+document.getElementById("pin").addEventListener("submit", (event) => {
+  event.preventDefault();
+  typed = event.target.elements.pin.value;
+  event.target.reset();
+  start();
+});
 document.addEventListener("visibilitychange", () => {
   lock = null; // browsers release it when the page is hidden
   tick();
