@@ -10,13 +10,16 @@ import (
 )
 
 // Admin serves what an operator's machines ask for, apart from the kiosks'
-// address: /metrics, /healthz (this process lives) and /readyz (it can take
-// visits).
+// address: /metrics, /healthz (this process lives), /readyz (it can take
+// visits) and /outbox (mails that nothing carries).
 func (s *Server) Admin() http.Handler {
 	mux := http.NewServeMux()
 	mux.Handle("GET /metrics", promhttp.HandlerFor(s.metrics.registry, promhttp.HandlerOpts{MaxRequestsInFlight: 4}))
 	mux.HandleFunc("GET /healthz", func(w http.ResponseWriter, _ *http.Request) { reply(w, map[string]string{"status": "ok"}) })
 	mux.HandleFunc("GET /readyz", s.health)
+	if s.Outbox != nil {
+		mux.Handle("GET /outbox", s.Outbox)
+	}
 	return mux
 }
 

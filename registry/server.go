@@ -70,6 +70,7 @@ type Config struct {
 	Certificate Certificate  // the server's own; nil: plain HTTP
 	Owners      http.Handler // at "/"; nil: nothing there
 	Inquiry     http.Handler // at "/v1/inquiries"; nil: nothing there
+	Outbox      http.Handler // at "/outbox" of the admin address; nil: nothing there
 }
 
 // Server answers kiosks.
@@ -208,7 +209,7 @@ func (s *Server) bundle(w http.ResponseWriter, r *http.Request) {
 	w.Header().Set("Content-Type", wire.ContentType)
 	w.Header().Set("Cache-Control", "no-cache")
 	w.Header().Set("ETag", `"`+hex.EncodeToString(sum[:16])+`"`)
-	r.Header.Del("Range")                                         // it is small, and half of it is nothing
+	r.Header.Del("Range")                                          // it is small, and half of it is nothing
 	http.ServeContent(w, r, "", time.Time{}, bytes.NewReader(raw)) // answers If-None-Match
 }
 

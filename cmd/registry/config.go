@@ -1,6 +1,7 @@
 package main
 
 import (
+	"context"
 	"crypto/ed25519"
 	"crypto/sha256"
 	"encoding/hex"
@@ -12,11 +13,19 @@ import (
 
 	"github.com/munjigi/munjigi/configs"
 	"github.com/munjigi/munjigi/pass"
+	"github.com/munjigi/munjigi/pass/wire"
 	"github.com/munjigi/munjigi/registry"
+	"github.com/munjigi/munjigi/registry/devices"
+	"github.com/munjigi/munjigi/registry/store"
 )
 
 // file is registry.toml as it is written; configs/registry.toml documents it.
 type file struct {
+	Name        string              `toml:"name"`
+	Address     string              `toml:"address"`
+	Admin       string              `toml:"admin"`
+	CACert      string              `toml:"ca_cert"`
+	CAKey       string              `toml:"ca_key"`
 	Listen      string              `toml:"listen"`
 	Database    string              `toml:"database"`
 	DayKeys     string              `toml:"day_keys"`
@@ -27,7 +36,12 @@ type file struct {
 	Bundle      string              `toml:"bundle"`
 	BundleDays  int                 `toml:"bundle_days"`
 	Skew        time.Duration       `toml:"skew"`
-	TLS         struct {
+	Authority   configs.PublicKey   `toml:"authority"`
+	Roster      string              `toml:"roster"`
+	Mail        struct {
+		Hook string `toml:"hook"`
+	} `toml:"mail"`
+	TLS struct {
 		Cert string `toml:"cert"`
 		Key  string `toml:"key"`
 	} `toml:"tls"`
@@ -64,8 +78,9 @@ type kioskBlock struct {
 // load reads a configuration, with its paths made relative to its folder.
 func load(path string) (*file, error) {
 	f := &file{
+		Name: "문지기 registry", Address: "https://127.0.0.1:8082", Admin: "127.0.0.1:8083", CACert: "ca.crt", CAKey: "ca.key",
 		Listen: "127.0.0.1:8082", Database: "registry.db", DayKeys: "day-keys", RootKey: "root.key", ReceiptKey: "receipt.key",
-		Bundle: "bundle.cbor", BundleDays: int(pass.BundleLife / (24 * time.Hour)), Skew: registry.DefaultSkew,
+		Bundle: "bundle.cbor", BundleDays: int(pass.BundleLife / (24 * time.Hour)), Skew: registry.DefaultSkew, Roster: "roster.cbor",
 	}
 	if err := configs.Load(path, f); err != nil {
 		return nil, err
@@ -79,11 +94,17 @@ func load(path string) (*file, error) {
 	if f.Skew < pass.Skew || f.Skew > time.Minute {
 		return nil, fmt.Errorf("%s: skew is %s, want %s to 1m", path, f.Skew, pass.Skew)
 	}
+	if err := wire.CheckName(f.Name); err != nil {
+		return nil, fmt.Errorf("%s: name is %q: %w", path, f.Name, err)
+	}
+	if err := wire.CheckAddress(f.Address); err != nil {
+		return nil, fmt.Errorf("%s: address is %q: %w", path, f.Address, err)
+	}
 	if (f.TLS.Cert == "") != (f.TLS.Key == "") {
 		return nil, fmt.Errorf("%s: tls needs both cert and key, or neither", path)
 	}
 	dir := filepath.Dir(path)
-	for _, p := range []*string{&f.DayKeys, &f.RootKey, &f.ReceiptKey, &f.Bundle, &f.TLS.Cert, &f.TLS.Key} {
+	for _, p := range []*string{&f.DayKeys, &f.RootKey, &f.ReceiptKey, &f.Bundle, &f.Roster, &f.CACert, &f.CAKey, &f.TLS.Cert, &f.TLS.Key} {
 		if *p != "" && !filepath.IsAbs(*p) {
 			*p = filepath.Join(dir, *p)
 		}
@@ -92,6 +113,28 @@ func load(path string) (*file, error) {
 		f.Database = filepath.Join(dir, f.Database)
 	}
 	return f, nil
+}
+
+// open opens the database.
+func (f *file) open(ctx context.Context) (*store.DB, error) {
+	keys, err := store.OpenDayKeys(f.DayKeys)
+	if err != nil {
+		return nil, err
+	}
+	return store.Open(ctx, f.Database, keys)
+}
+
+// book opens the book of facilities and kiosks.
+func (f *file) book(db *store.DB) (*devices.Book, error) {
+	ca, err := devices.LoadCA(f.CACert, f.CAKey)
+	if err != nil {
+		return nil, err
+	}
+	receipt, err := configs.ReadKey(f.ReceiptKey)
+	if err != nil {
+		return nil, err
+	}
+	return devices.New(devices.Config{SQL: db.SQL(), CA: ca, Receipt: receipt, Root: ed25519.PublicKey(f.Root), Name: f.Name, Address: f.Address})
 }
 
 // kiosks are those that may upload.
@@ -107,26 +150,46 @@ func (f *file) kiosks() ([]registry.Kiosk, error) {
 	return all, nil
 }
 
-// contents is what the bundle says, but for its number and its times.
-func (f *file) contents(receipt ed25519.PublicKey) (pass.Contents, error) {
+// contents is what the bundle says at now, but for its number and its times.
+// Several blocks of one issuer are one issuer; a key that last signed more than
+// 35 days ago is left out, since no visit is as old as that.
+func (f *file) contents(receipt ed25519.PublicKey, now time.Time) (pass.Contents, error) {
 	c := pass.Contents{Policies: map[string]pass.Policy{}, Receipts: [][]byte{receipt}}
 	for _, k := range f.ReceiptAlso {
 		c.Receipts = append(c.Receipts, k)
 	}
+	place := map[string]int{}
+	listed := map[string]bool{}
 	for _, i := range f.Issuers {
-		issuer := pass.Issuer{ID: i.ID, RevokedAt: unix(i.RevokedAt)}
+		at, ok := place[i.ID]
+		if !ok {
+			at = len(c.Issuers)
+			place[i.ID] = at
+			c.Issuers = append(c.Issuers, pass.Issuer{ID: i.ID, Keys: []pass.Key{}})
+		}
+		issuer := &c.Issuers[at]
+		if since := unix(i.RevokedAt); since != 0 && (issuer.RevokedAt == 0 || since < issuer.RevokedAt) {
+			issuer.RevokedAt = since
+		}
+		if len(i.Keys) == 0 {
+			return c, fmt.Errorf("issuer %q has no key: issuer init prints one", i.ID)
+		}
 		for _, k := range i.Keys {
 			if len(k.Public) == 0 || k.NotBefore.IsZero() || k.NotAfter.IsZero() {
 				return c, fmt.Errorf("issuer %q: a key needs public, not_before and not_after", i.ID)
+			}
+			if entry := string(k.Public) + k.NotBefore.String(); listed[entry] {
+				return c, fmt.Errorf("issuer %q: the key %s stands there twice", i.ID, k.Public)
+			} else {
+				listed[entry] = true
+			}
+			if k.NotAfter.Add(pass.KeyLead).Before(now) {
+				continue
 			}
 			key := pass.NewKey(ed25519.PublicKey(k.Public), k.NotBefore, k.NotAfter)
 			key.RevokedAt = unix(k.RevokedAt)
 			issuer.Keys = append(issuer.Keys, key)
 		}
-		if len(issuer.Keys) == 0 {
-			return c, fmt.Errorf("issuer %q has no key: issuer init prints one", i.ID)
-		}
-		c.Issuers = append(c.Issuers, issuer)
 	}
 	for kind, p := range f.Policies {
 		mode, err := modeOf(p.Mode)

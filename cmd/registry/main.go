@@ -10,27 +10,68 @@ import (
 	"os"
 	"os/signal"
 	"runtime/debug"
+	"strings"
 	"syscall"
+	"text/tabwriter"
 	"time"
 )
 
-const usage = `registry keeps the visits that kiosks upload.
+// command is one thing the operator can ask for.
+type command struct {
+	name  string // one or two words
+	args  string // for the usage
+	about string
+	run   func(ctx context.Context, c *call, args []string) error
+}
 
-  registry init FOLDER             make keys and a registry.toml in a new folder
-  registry kiosk add [-config FILE] -id ID -facility NAME -kind KIND
-                                   admit a kiosk and print its token
-  registry bundle [-config FILE] [-above N]
-                                   sign the trust bundle from registry.toml
-  registry serve [-config FILE]    run the server
-  registry version                 say which version this is
-`
+// commands is everything there is.
+func commands() []command {
+	return []command{
+		{"init", "[-name NAME] [-address URL] FOLDER", "make keys, device CA and registry.toml in a new folder", initCommand},
+		{"issuer add", "FILE", "admit an issuer, or its next key: the block that issuer init printed", issuerAdd},
+		{"bundle", "[-root-key FILE] [-above N]", "sign the trust bundle from registry.toml", bundleCommand},
+		{"facility add", "-name NAME -kind KIND", "enter a facility and print its id", facilityAdd},
+		{"facility list", "", "list the facilities", facilityList},
+		{"kiosk code", "-facility ID [-name NAME] [-replace KIOSK] [-days N] [-png FILE]", "make an enrolment code for one kiosk", kioskCode},
+		{"kiosk list", "", "list the kiosks and how they are", kioskList},
+		{"kiosk revoke", "KIOSK", "refuse a kiosk from now on", kioskRevoke},
+		{"kiosk add", "-id ID -facility NAME -kind KIND", "admit a kiosk by a token (the old way)", kioskAdd},
+		{"serve", "", "run the server", serveCommand},
+		{"version", "", "say which version this is", versionCommand},
+	}
+}
+
+// call is what a command runs in.
+type call struct {
+	flags          *flag.FlagSet // knows -config
+	path           *string       // registry.toml
+	now            func() time.Time
+	stdin          io.Reader
+	stdout, stderr io.Writer
+}
+
+// parse reads a command's flags and returns its arguments, which must be n.
+func (c *call) parse(args []string, n int) ([]string, error) {
+	if err := c.flags.Parse(args); err != nil {
+		return nil, errUsage // flag has printed it
+	}
+	if c.flags.NArg() > n {
+		fmt.Fprintf(c.stderr, "%s: what is %q?\n", c.flags.Name(), c.flags.Arg(n))
+		return nil, errUsage
+	}
+	if c.flags.NArg() < n {
+		fmt.Fprintf(c.stderr, "%s: something is missing: see registry help\n", c.flags.Name())
+		return nil, errUsage
+	}
+	return c.flags.Args(), nil
+}
 
 // errUsage ends with exit status 2; its text has been printed.
 var errUsage = errors.New("usage")
 
 func main() {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
-	err := run(ctx, os.Args[1:], time.Now, os.Stdout, os.Stderr)
+	err := run(ctx, os.Args[1:], time.Now, os.Stdin, os.Stdout, os.Stderr)
 	stop()
 	switch {
 	case errors.Is(err, errUsage), errors.Is(err, flag.ErrHelp):
@@ -42,64 +83,45 @@ func main() {
 }
 
 // run is the whole command; now is its clock.
-func run(ctx context.Context, args []string, now func() time.Time, stdout, stderr io.Writer) error {
-	if len(args) == 0 {
-		fmt.Fprint(stderr, usage)
-		return errUsage
+func run(ctx context.Context, args []string, now func() time.Time, stdin io.Reader, stdout, stderr io.Writer) error {
+	given := strings.Join(args[:min(len(args), 2)], " ")
+	for _, cmd := range commands() {
+		words := strings.Count(cmd.name, " ") + 1
+		if len(args) < words || strings.Join(args[:words], " ") != cmd.name {
+			continue
+		}
+		c := &call{flags: flag.NewFlagSet("registry "+cmd.name, flag.ContinueOnError), now: now, stdin: stdin, stdout: stdout, stderr: stderr}
+		c.flags.SetOutput(stderr)
+		c.path = c.flags.String("config", "registry.toml", "the configuration `file`")
+		return cmd.run(ctx, c, args[words:])
 	}
-	flags := flag.NewFlagSet("registry "+args[0], flag.ContinueOnError)
-	flags.SetOutput(stderr)
-	path := flags.String("config", "registry.toml", "the configuration `file`")
-	switch args[0] {
-	case "init":
-		if len(args) != 2 {
-			fmt.Fprintln(stderr, "registry init takes one folder")
-			return errUsage
-		}
-		return initialise(args[1], stdout)
-	case "kiosk":
-		if len(args) < 2 || args[1] != "add" {
-			fmt.Fprintln(stderr, "registry kiosk knows one command: add")
-			return errUsage
-		}
-		var k kioskBlock
-		flags.StringVar(&k.ID, "id", "", "the kiosk's `name`: a–z, 0–9, . _ -")
-		flags.StringVar(&k.Facility, "facility", "", "the facility's `name`; counts are kept by it")
-		flags.StringVar(&k.Kind, "kind", "", "`kind` of facility: chooses the policy")
-		if err := parse(flags, args[2:], stderr); err != nil {
-			return err
-		}
-		return addKiosk(*path, k, stdout, stderr)
-	case "bundle":
-		above := flags.Uint64("above", 0, "continue above this `number`: the highest any kiosk has reported, after a restore")
-		if err := parse(flags, args[1:], stderr); err != nil {
-			return err
-		}
-		return signBundle(*path, *above, now(), stdout, stderr)
-	case "serve":
-		if err := parse(flags, args[1:], stderr); err != nil {
-			return err
-		}
-		return serve(ctx, *path, now, stderr)
-	case "version":
-		fmt.Fprintln(stdout, "registry", version())
-		return nil
+	switch given {
 	case "help", "-h", "-help", "--help":
-		fmt.Fprint(stdout, usage)
+		usage(stdout)
 		return nil
+	case "":
+	default:
+		fmt.Fprintf(stderr, "registry: there is no command %q\n\n", given)
 	}
-	fmt.Fprintf(stderr, "registry: there is no command %q\n\n%s", args[0], usage)
+	usage(stderr)
 	return errUsage
 }
 
-func parse(flags *flag.FlagSet, args []string, stderr io.Writer) error {
-	if err := flags.Parse(args); err != nil {
-		return errUsage // flag has printed it
+func usage(w io.Writer) {
+	fmt.Fprint(w, "registry admits kiosks and keeps the visits they upload.\n\n")
+	t := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
+	for _, c := range commands() {
+		fmt.Fprintf(t, "  registry %s\t%s\n", strings.TrimSpace(c.name+" "+c.args), c.about)
 	}
-	if flags.NArg() > 0 {
-		fmt.Fprintf(stderr, "%s: what is %q?\n", flags.Name(), flags.Arg(0))
-		return errUsage
+	t.Flush()
+	fmt.Fprint(w, "\nAll but init and version take -config FILE, registry.toml by default.\n")
+}
+
+func versionCommand(_ context.Context, c *call, args []string) error {
+	if _, err := c.parse(args, 0); err != nil {
+		return err
 	}
+	fmt.Fprintln(c.stdout, "registry", version())
 	return nil
 }
 

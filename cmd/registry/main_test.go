@@ -28,7 +28,7 @@ func clock() time.Time { return t0 }
 func do(t *testing.T, args ...string) (stdout, stderr string, err error) {
 	t.Helper()
 	var out, errs bytes.Buffer
-	err = run(t.Context(), args, clock, &out, &errs)
+	err = run(t.Context(), args, clock, strings.NewReader(""), &out, &errs)
 	return out.String(), errs.String(), err
 }
 
@@ -124,7 +124,9 @@ func TestOperator(t *testing.T) {
 	ctx, stop := context.WithCancel(t.Context())
 	log := &watched{seen: make(chan string, 1)}
 	done := make(chan error, 1)
-	go func() { done <- run(ctx, []string{"serve", "-config", path}, clock, &bytes.Buffer{}, log) }()
+	go func() {
+		done <- run(ctx, []string{"serve", "-config", path}, clock, strings.NewReader(""), &bytes.Buffer{}, log)
+	}()
 	var address string
 	select {
 	case address = <-log.seen:

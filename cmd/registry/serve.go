@@ -4,26 +4,32 @@ import (
 	"context"
 	"crypto/ed25519"
 	"crypto/tls"
+	"errors"
 	"fmt"
-	"io"
 	"log/slog"
 	"net"
+	"net/url"
 	"time"
 
 	"golang.org/x/sync/errgroup"
 
 	"github.com/munjigi/munjigi/configs"
 	"github.com/munjigi/munjigi/registry"
+	"github.com/munjigi/munjigi/registry/devices"
 	"github.com/munjigi/munjigi/registry/store"
 )
 
-// serve runs the registry until ctx ends.
-func serve(ctx context.Context, path string, now func() time.Time, stderr io.Writer) (err error) {
+// serveCommand runs the registry until ctx ends.
+func serveCommand(ctx context.Context, c *call, args []string) (err error) {
+	if _, err := c.parse(args, 0); err != nil {
+		return err
+	}
+	path, now := *c.path, c.now
 	f, err := load(path)
 	if err != nil {
 		return err
 	}
-	log := slog.New(slog.NewTextHandler(stderr, nil))
+	log := slog.New(slog.NewTextHandler(c.stderr, nil))
 	receipt, err := configs.ReadKey(f.ReceiptKey)
 	if err != nil {
 		return err
@@ -36,49 +42,74 @@ func serve(ctx context.Context, path string, now func() time.Time, stderr io.Wri
 	if err != nil {
 		return err
 	}
-	keys, err := store.OpenDayKeys(f.DayKeys)
+	db, err := f.open(ctx)
 	if err != nil {
 		return err
 	}
-	db, err := store.Open(ctx, f.Database, keys)
-	if err != nil {
-		return err
-	}
-	defer func() {
-		if e := db.Close(); err == nil {
-			err = e
-		}
-	}()
-	server, err := registry.New(registry.Config{Kiosks: kiosks, Receipt: receipt, Bundles: bundles, Store: db, Skew: f.Skew, Now: now, Log: log})
+	defer func() { err = errors.Join(err, db.Close()) }()
+	book, err := f.book(db)
 	if err != nil {
 		return fmt.Errorf("%s: %w", path, err)
 	}
-	l, err := listen(ctx, f)
+	config := registry.Config{Kiosks: kiosks, Receipt: receipt, Bundles: bundles, Store: db, Devices: book, Skew: f.Skew, Now: now, Log: log}
+	if len(kiosks) == 0 { // tokens are for plain HTTP behind a proxy
+		if config.Certificate, err = f.certificate(book.CA, now); err != nil {
+			return err
+		}
+	}
+	audit := store.NewAudit(db, receipt, now)
+	pages, err := f.owners(&config, db, book, bundles)
+	if err != nil {
+		return fmt.Errorf("%s: %w", path, err)
+	}
+	server, err := registry.New(config)
+	if err != nil {
+		return fmt.Errorf("%s: %w", path, err)
+	}
+	l, err := listen(ctx, "listen", f.Listen)
 	if err != nil {
 		return err
 	}
-	log.Info("registry listens", "address", l.Addr().String(), "tls", f.TLS.Cert != "", "kiosks", len(kiosks), "bundle", bundles.Bundle().Number())
 	tasks, ctx := errgroup.WithContext(ctx)
+	if f.Admin != "" {
+		admin, err := listen(ctx, "admin", f.Admin)
+		if err != nil {
+			return errors.Join(err, l.Close())
+		}
+		tasks.Go(func() error { return server.ServeAdmin(ctx, admin) })
+	}
+	log.Info("registry listens", "address", l.Addr().String(), "url", f.Address, "bundle", bundles.Bundle().Number(), "engine", db.Dialect())
 	tasks.Go(func() error { return server.Serve(ctx, l) })
-	tasks.Go(func() error { return store.NewRetention(db, store.NewAudit(db, receipt, now), now, log).Run(ctx) })
+	tasks.Go(func() error { return store.NewRetention(db, audit, now, log).Run(ctx) })
+	tasks.Go(func() error { return pages.Run(ctx) })
+	tasks.Go(func() error { return devices.NewTidier(book, now, log).Run(ctx) })
 	return tasks.Wait()
 }
 
-func listen(ctx context.Context, f *file) (net.Listener, error) {
-	var c *tls.Config
+// certificate is the server's own: from [tls], or one that the device CA
+// vouches for.
+func (f *file) certificate(ca *devices.CA, now func() time.Time) (registry.Certificate, error) {
 	if f.TLS.Cert != "" {
-		pair, err := tls.LoadX509KeyPair(f.TLS.Cert, f.TLS.Key)
-		if err != nil {
+		if _, err := tls.LoadX509KeyPair(f.TLS.Cert, f.TLS.Key); err != nil {
 			return nil, fmt.Errorf("read the tls certificate: %w", err)
 		}
-		c = &tls.Config{Certificates: []tls.Certificate{pair}, MinVersion: tls.VersionTLS12}
+		return newReloading(f.TLS.Cert, f.TLS.Key, now).Certificate, nil
 	}
-	l, err := new(net.ListenConfig).Listen(ctx, "tcp", f.Listen)
+	u, err := url.Parse(f.Address)
 	if err != nil {
-		return nil, fmt.Errorf("listen (set listen to a free address): %w", err)
+		return nil, fmt.Errorf("address: %w", err)
 	}
-	if c != nil {
-		l = tls.NewListener(l, c)
+	own, err := ca.NewServer(u.Hostname(), now)
+	if err != nil {
+		return nil, err
+	}
+	return own.Certificate, nil
+}
+
+func listen(ctx context.Context, key, address string) (net.Listener, error) {
+	l, err := new(net.ListenConfig).Listen(ctx, "tcp", address)
+	if err != nil {
+		return nil, fmt.Errorf("listen (set %s to a free address): %w", key, err)
 	}
 	return l, nil
 }

@@ -1,33 +1,43 @@
 package main
 
 import (
-	"bytes"
+	"context"
 	"crypto/ed25519"
-	"crypto/rand"
-	"encoding/base64"
-	"encoding/hex"
 	"errors"
 	"fmt"
-	"io"
 	"io/fs"
+	"net"
+	"net/url"
 	"os"
 	"path/filepath"
 	"regexp"
 	"strings"
-	"time"
 
 	"github.com/google/renameio/v2"
 
 	"github.com/munjigi/munjigi/configs"
-	"github.com/munjigi/munjigi/pass"
-	"github.com/munjigi/munjigi/registry"
+	"github.com/munjigi/munjigi/pass/wire"
+	"github.com/munjigi/munjigi/registry/devices"
 )
 
 // sampleBlocks is where the sample's issuers begin, which are nobody's.
 const sampleBlocks = "\n# Who may issue passes."
 
-// initialise makes a folder with keys and a configuration; what is there stays.
-func initialise(dir string, stdout io.Writer) error {
+// initCommand makes a folder with keys and a configuration; what is there stays.
+func initCommand(_ context.Context, c *call, args []string) error {
+	name := c.flags.String("name", "문지기 registry", "the registry's `name`, as kiosks and owners see it")
+	address := c.flags.String("address", "https://127.0.0.1:8082", "the https `URL` under which kiosks and owners reach it")
+	args, err := c.parse(args, 1)
+	if err != nil {
+		return err
+	}
+	dir := args[0]
+	if err := wire.CheckName(*name); err != nil {
+		return fmt.Errorf("-name %q: %w", *name, err)
+	}
+	if err := wire.CheckAddress(*address); err != nil {
+		return fmt.Errorf("-address %q: %w", *address, err)
+	}
 	path := filepath.Join(dir, "registry.toml")
 	if _, err := os.Stat(path); !errors.Is(err, fs.ErrNotExist) {
 		return fmt.Errorf("%s is there already and is kept: choose another folder", path)
@@ -42,133 +52,61 @@ func initialise(dir string, stdout io.Writer) error {
 	if _, err := configs.CreateKey(filepath.Join(dir, "receipt.key")); err != nil {
 		return err
 	}
+	if _, err := devices.CreateCA(filepath.Join(dir, "ca.crt"), filepath.Join(dir, "ca.key"), *name, c.now()); err != nil {
+		return err
+	}
 	head, _, _ := strings.Cut(string(configs.Registry), sampleBlocks)
-	head = regexp.MustCompile(`(?m)^root = .*$`).ReplaceAllString(head, `root = "`+configs.Public(root).String()+`"`)
+	for key, value := range map[string]string{
+		"root": configs.Public(root).String(), "name": *name, "address": *address, "listen": listenFor(*address),
+	} {
+		head = regexp.MustCompile(`(?m)^`+key+` = .*$`).ReplaceAllLiteralString(head, key+" = "+quote(value))
+	}
 	head += `
-# Below: [[issuers]] as issuer init prints them, [policies.KIND], and [[kiosks]]
-# as registry kiosk add writes them.
+# Below: [[issuers]] as issuer init prints them (registry issuer add enters
+# them), and [policies.KIND].
 `
 	if err := renameio.WriteFile(path, []byte(head), 0o600); err != nil {
 		return fmt.Errorf("write the configuration: %w", err)
 	}
-	fmt.Fprintf(stdout, `made %s with root.key, receipt.key and registry.toml
+	fmt.Fprintf(c.stdout, `made %s with root.key, receipt.key, the device CA and registry.toml
 
-the root key's public half, for kiosk.toml:
+registry:           %s
+address:            %s
 root = "%s"
+fingerprint words:  %s
+
+Everybody who enrols a kiosk compares the words: write them down.
 
 next:
-  1. paste the [[issuers]] blocks of issuer init into %s
-  2. registry bundle -config %s
-  3. registry kiosk add -config %s -id door-1 -facility NAME -kind restaurant
-  4. move root.key off this machine: only registry bundle needs it
-  5. registry serve -config %s
-`, dir, configs.Public(root), path, path, path, path)
+  1. registry issuer add -config %[6]s FILE    for each issuer: what its issuer init printed
+  2. registry bundle -config %[6]s
+  3. move root.key off this machine: only registry bundle needs it
+  4. registry serve -config %[6]s
+  5. registry facility add -config %[6]s -name NAME -kind restaurant
+  6. registry kiosk code -config %[6]s -facility ID
+`, dir, *name, *address, configs.Public(root), strings.Join(wire.Words(root.Public().(ed25519.PublicKey)), " "), path)
 	return nil
 }
 
-var kioskID = regexp.MustCompile(`^[a-z0-9][a-z0-9._-]{0,63}$`)
-
-// addKiosk appends a kiosk's block to the configuration and prints its token.
-func addKiosk(path string, k kioskBlock, stdout, stderr io.Writer) error {
-	if !kioskID.MatchString(k.ID) {
-		return fmt.Errorf("-id %q: a kiosk's name has 1 to 64 of a–z, 0–9, . _ -", k.ID)
-	}
-	for name, value := range map[string]string{"facility": k.Facility, "kind": k.Kind} {
-		if value == "" || len(value) > 100 || strings.ContainsFunc(value, func(r rune) bool { return r < ' ' || r == '"' || r == '\\' || r == 0x7F }) {
-			return fmt.Errorf("-%s %q: want 1 to 100 bytes without quotes, backslashes and control characters", name, value)
-		}
-	}
-	f, err := load(path)
+// listenFor is where a registry with this address listens by default.
+func listenFor(address string) string {
+	u, err := url.Parse(address)
 	if err != nil {
-		return err
+		return "127.0.0.1:8082"
 	}
-	for _, other := range f.Kiosks {
-		if other.ID == k.ID {
-			return fmt.Errorf("kiosk %q stands in %s already: remove its block first to give it a new token", k.ID, path)
-		}
+	port := u.Port()
+	if port == "" {
+		port = "443"
 	}
-	if _, ok := f.Policies[k.Kind]; !ok {
-		fmt.Fprintf(stderr, "note: there is no policy for the kind %q: such facilities record\n", k.Kind)
+	host := ""
+	if ip := net.ParseIP(u.Hostname()); u.Hostname() == "localhost" || (ip != nil && ip.IsLoopback()) {
+		host = "127.0.0.1"
 	}
-	raw := make([]byte, 32)
-	rand.Read(raw) // never fails
-	token := base64.RawURLEncoding.EncodeToString(raw)
-	hash := registry.TokenHash(token)
-	old, err := os.ReadFile(path)
-	if err != nil {
-		return fmt.Errorf("read the configuration: %w", err)
-	}
-	block := fmt.Sprintf("\n[[kiosks]]\nid           = %q\nfacility     = \"%s\"\nkind         = \"%s\"\ntoken_sha256 = %q\n", k.ID, k.Facility, k.Kind, hex.EncodeToString(hash[:]))
-	next := append(bytes.TrimRight(old, "\n"), append([]byte("\n"), block...)...)
-	if err := configs.Decode(path, next, &file{}); err != nil {
-		return fmt.Errorf("the block does not fit behind what is there: %w", err)
-	}
-	info, err := os.Stat(path)
-	if err != nil {
-		return fmt.Errorf("read the configuration: %w", err)
-	}
-	if err := renameio.WriteFile(path, next, info.Mode().Perm()); err != nil {
-		return fmt.Errorf("write the configuration: %w", err)
-	}
-	fmt.Fprintf(stdout, "# for the kiosk's kiosk.toml; the token is shown this once\nid    = %q\ntoken = %q\n", k.ID, token)
-	fmt.Fprintln(stderr, "restart the registry: it reads its kiosks at the start")
-	return nil
+	return net.JoinHostPort(host, port)
 }
 
-// signBundle writes the next trust bundle. Its number continues above the one
-// on disk and above the given one.
-func signBundle(path string, above uint64, now time.Time, stdout, stderr io.Writer) error {
-	f, err := load(path)
-	if err != nil {
-		return err
-	}
-	root, err := configs.ReadKey(f.RootKey)
-	if err != nil {
-		return err
-	}
-	public := ed25519.PublicKey(f.Root)
-	if !root.Public().(ed25519.PublicKey).Equal(public) {
-		return fmt.Errorf("%s is not the private half of root in %s: kiosks would refuse the bundle", f.RootKey, path)
-	}
-	receipt, err := configs.ReadKey(f.ReceiptKey)
-	if err != nil {
-		return err
-	}
-	c, err := f.contents(receipt.Public().(ed25519.PublicKey))
-	if err != nil {
-		return fmt.Errorf("%s: %w", path, err)
-	}
-	switch raw, err := os.ReadFile(f.Bundle); {
-	case err == nil:
-		last, err := pass.OpenBundle(raw, public)
-		if err != nil {
-			return fmt.Errorf("%s is there, but: %w; move it away and give -above the highest number kiosks have seen", f.Bundle, err)
-		}
-		above = max(above, last.Number())
-	case !errors.Is(err, fs.ErrNotExist):
-		return fmt.Errorf("read the last bundle: %w", err)
-	}
-	c.Number, c.Issued = above+1, now.Unix()
-	c.Expires = now.AddDate(0, 0, f.BundleDays).Unix()
-	raw, err := pass.SignBundle(root, c)
-	if err != nil {
-		return fmt.Errorf("%s: %w", path, err)
-	}
-	if _, err := pass.OpenBundle(raw, public); err != nil {
-		return err
-	}
-	for _, i := range c.Issuers {
-		for _, k := range i.Keys {
-			if begins := time.Unix(k.NotBefore, 0).UTC(); begins.After(now) && begins.Before(now.Add(pass.KeyLead)) {
-				fmt.Fprintf(stderr, "note: a key of %q signs from %s, in less than 35 days: a kiosk that is offline till then will not know it\n", i.ID, begins.Format(time.DateOnly))
-			}
-		}
-	}
-	// The rename lets a running registry see all of it or nothing.
-	if err := renameio.WriteFile(f.Bundle, raw, 0o644); err != nil {
-		return fmt.Errorf("write the bundle: %w", err)
-	}
-	fmt.Fprintf(stdout, "signed bundle %d: %d issuers, %d policies, %d bytes, to be used until %s\n",
-		c.Number, len(c.Issuers), len(c.Policies), len(raw), time.Unix(c.Expires, 0).UTC().Format(time.DateOnly))
-	return nil
+// quote writes a TOML basic string; CheckName and CheckAddress have let no
+// control character through.
+func quote(s string) string {
+	return `"` + strings.NewReplacer(`\`, `\\`, `"`, `\"`).Replace(s) + `"`
 }

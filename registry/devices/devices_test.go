@@ -400,7 +400,7 @@ func TestReplace(t *testing.T) {
 func TestBeat(t *testing.T) {
 	each(t, func(t *testing.T, b *devices.Book, facility string) {
 		ctx := t.Context()
-		if n, who, err := b.HighestBundle(ctx); n != 0 || who != "" || err != nil {
+		if n, who, err := devices.HighestBundle(ctx, b.SQL); n != 0 || who != "" || err != nil {
 			t.Errorf("%d %q %v", n, who, err)
 		}
 		e, _ := enrol(t, b, newCode(t, b, facility, ""), "one")
@@ -419,7 +419,7 @@ func TestBeat(t *testing.T) {
 		if err := b.Beat(ctx, e.Kiosk, h, t0); err != nil {
 			t.Fatal(err)
 		}
-		if n, who, err := b.HighestBundle(ctx); n != 12 || who != e.Kiosk || err != nil {
+		if n, who, err := devices.HighestBundle(ctx, b.SQL); n != 12 || who != e.Kiosk || err != nil {
 			t.Errorf("%d %q %v", n, who, err)
 		}
 	})

@@ -113,9 +113,9 @@ func (b *Book) Beat(ctx context.Context, kiosk string, h wire.Heartbeat, now tim
 
 // HighestBundle is the highest bundle number any kiosk has reported, and which
 // kiosk did; 0 and none where there is none yet.
-func (b *Book) HighestBundle(ctx context.Context) (number uint64, kiosk string, err error) {
+func HighestBundle(ctx context.Context, db *sql.DB) (number uint64, kiosk string, err error) {
 	var n int64
-	err = b.SQL.QueryRowContext(ctx, `SELECT bundle, id FROM kiosks ORDER BY bundle DESC, id LIMIT 1`).Scan(&n, &kiosk)
+	err = db.QueryRowContext(ctx, `SELECT bundle, id FROM kiosks ORDER BY bundle DESC, id LIMIT 1`).Scan(&n, &kiosk)
 	if err != nil && !errors.Is(err, sql.ErrNoRows) {
 		return 0, "", fmt.Errorf("read the highest bundle number: %w", err)
 	}
