@@ -100,6 +100,9 @@ func (d *Decoder) symbol(g *grid) bool {
 	if g.score < 0.4 {
 		return false
 	}
+	if d.corroborates(g, l) && d.fuse(g, l) {
+		return true
+	}
 	if !d.late() {
 		if d.legible() && d.equalised(g, l) {
 			return true
@@ -115,8 +118,7 @@ func (d *Decoder) symbol(g *grid) bool {
 	if !d.opts.Stream || d.fused || g.score < leastFused {
 		return false
 	}
-	d.fused = true // one symbol a frame
-	return d.fuse(g, l, d.began)
+	return d.fuse(g, l)
 }
 
 func (d *Decoder) modulePitch(g *grid) float32 {

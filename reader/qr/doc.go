@@ -12,7 +12,7 @@
 //
 //	plane, smooth    a pyramid of half-size pictures; noise taken out
 //	threshold        which pixels are dark, block by block
-//	scan             rows that cross something like a finder pattern: hits
+//	scan             rows, or columns, that cross something like a finder pattern: hits
 //	finder, shape    hits looked at from all sides; correlation with the pattern, bent to fit
 //	triple, complete which three belong together; a third looked for where two say it is
 //	locate           the dimension and a first homography, by pitches and timing patterns

@@ -14,6 +14,12 @@ type finder struct {
 	dx, dy   float32 // its way since the last frame, where it has been followed
 }
 
+// turned is f in the picture with rows and columns exchanged.
+func (f finder) turned() finder {
+	f.shape = f.shape.turned()
+	return f
+}
+
 // ray is what a line from a finder pattern's centre outwards crosses: the
 // distances to the edges of core, light ring and dark ring, 1.5, 2.5 and 3.5
 // modules (times the slant of the line).

@@ -4,15 +4,15 @@ import "time"
 
 // evidence is what successive frames have shown of one symbol, module by module. A
 // pass stands still in its own modules while hand and camera move, so that
-// noise, which differs from frame to frame, averages out, and what a
-// reflection hides in one frame another shows.
+// noise, which differs from frame to frame, averages out, what a
+// reflection hides in one frame another shows, and what one motion has run together another has not.
 type evidence struct {
+	account
 	side     int
 	inverted bool
 	frames   int
 	until    time.Time
-	sum      []float32 // of contrast-free modules, dark above zero
-	trust    []float32 // of their weights
+	bits     []float32 // what it amounts to so far, as in modules
 }
 
 const (
@@ -27,66 +27,69 @@ const (
 
 // fuse adds the modules sampled last to the evidence of the same symbol, and decodes what
 // has come together. Two symbols are remembered; the one that was seen less gives way to a new one.
-func (d *Decoder) fuse(g *grid, l *layout, now time.Time) bool {
+func (d *Decoder) fuse(g *grid, l *layout) bool {
 	m := &d.modules
-	n := m.side * m.side
-	m.light = grow(m.light, n)
-	for i := range m.light {
-		m.light[i] = max(-2.5, min(2.5, (m.mean[i]-m.raw[i])/(m.dev[i]+1)))
-	}
-	e := &d.seen[0]
-	best := float32(-1)
-	for i := range d.seen {
-		o := &d.seen[i]
-		if o.frames > 0 && now.After(o.until) {
-			o.frames = 0
-		}
-		if o.frames > 0 && o.side == g.side && o.inverted == g.inverted {
-			if c := o.resembles(m, l); c > sameSymbol && c > best {
-				e, best = o, c
-			}
-		}
-	}
-	if best < 0 {
-		if d.seen[1].frames < e.frames {
+	d.fused = true // one symbol a frame
+	m.lighten()
+	e := d.evident(g, l)
+	if e == nil {
+		if e = &d.seen[0]; d.seen[1].frames < e.frames {
 			e = &d.seen[1]
 		}
 		e.side, e.inverted, e.frames = g.side, g.inverted, 0
-		e.until = now.Add(lifetime)
-		e.sum, e.trust = grow(e.sum, n), grow(e.trust, n)
-		clear(e.sum)
-		clear(e.trust)
+		e.until = d.began.Add(lifetime)
+		e.fade(m.side*m.side, 0)
+		m.decide(0.25)
+		m.guess(l)
+	} else {
+		m.bits = append(m.bits[:0], e.bits...)
+		e.fade(m.side*m.side, fading)
 	}
-	e.frames++
-	for i, s := range m.light {
-		// A module without contrast around it tells nothing.
-		w := float32(1)
-		if m.dev[i] <= m.least {
-			w = 0.1
-		}
-		e.sum[i] = e.sum[i]*fading + s*w
-		e.trust[i] = e.trust[i]*fading + w
-	}
-	if e.frames < 2 {
+	if !m.learn(&e.account, l, maxReach, e.frames == 0) {
 		return false
 	}
-	// The sum takes the place of one frame's gray levels.
-	for i := range m.raw {
-		m.raw[i] = 128 - 40*e.sum[i]/(e.trust[i]+0.01)
-	}
-	m.level()
-	if d.decided(g, l) || d.legible() && d.equalised(g, l) {
+	e.frames++
+	done := m.conclude(&e.account, l, d.late)
+	e.bits = append(e.bits[:0], m.bits...)
+	if done && e.frames > 1 && d.decode(g, l) {
 		e.frames = 0
 		return true
 	}
 	return false
 }
 
-// resembles correlates data modules.
-func (e *evidence) resembles(m *modules, l *layout) float32 {
+// corroborates says that the modules sampled last are of a symbol of which there is evidence.
+func (d *Decoder) corroborates(g *grid, l *layout) bool {
+	if !d.opts.Stream || d.fused || g.score < leastFused {
+		return false
+	}
+	d.modules.lighten()
+	return d.evident(g, l) != nil
+}
+
+// evident is the evidence of the symbol whose modules have been sampled and lightened, or nil.
+func (d *Decoder) evident(g *grid, l *layout) (e *evidence) {
+	best := float32(sameSymbol)
+	for i := range d.seen {
+		o := &d.seen[i]
+		if o.frames > 0 && d.began.After(o.until) {
+			o.frames = 0
+		}
+		if o.frames > 0 && o.side == g.side && o.inverted == g.inverted {
+			if c := d.modules.resembles(o.bits, l); c > best {
+				e, best = o, c
+			}
+		}
+	}
+	return e
+}
+
+// resembles correlates the light of data modules with bits.
+func (m *modules) resembles(bits []float32, l *layout) float32 {
+	n, w := m.side, m.side+2*margin
 	var ab, aa, bb float32
 	for _, i := range l.order {
-		a, b := e.sum[i], m.light[i]
+		a, b := m.light[i], bits[(int(i)/n+margin)*w+int(i)%n+margin]
 		ab, aa, bb = ab+a*b, aa+a*a, bb+b*b
 	}
 	if aa == 0 || bb == 0 {

@@ -14,6 +14,9 @@ type layout struct {
 	// fixed says which modules are function patterns with a known colour: 1
 	// dark, −1 light, 0 not known (data, format and version information).
 	fixed []int8
+	// sure says of each module how many of those up to two away in both directions, itself
+	// included, are known: function patterns and the quiet zone; 25 at the most.
+	sure []uint8
 	// masks has one bit for each of the eight data masks that turns the module of order over.
 	masks []uint8
 }
@@ -87,6 +90,15 @@ func newLayout(version int) *layout {
 		for i := range 18 {
 			used[(side-11+i%3)*side+i/3] = true
 			used[i/3*side+side-11+i%3] = true
+		}
+	}
+	l.sure = make([]uint8, side*side)
+	for i := range l.sure {
+		for k := range 25 {
+			x, y := i%side+k%5-2, i/side+k/5-2
+			if x < 0 || y < 0 || x >= side || y >= side || l.fixed[y*side+x] != 0 {
+				l.sure[i]++
+			}
 		}
 	}
 	bits := l.codewords() * 8

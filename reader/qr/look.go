@@ -38,14 +38,18 @@ type search struct {
 	flat  bool
 	step  int
 	fine  bool // search the smoothed plane
+	down  bool // along columns instead of rows
 }
 
 // What every picture is searched for, by its kind, and what takes its turns over frames.
 var (
-	always = [...]search{{1, 1, true, 1, false}, {0, 1, true, 2, false}, {2, 1, true, 1, false}, {3, 1, true, 1, false}}
-	noisy  = [...]search{{1, 1, true, 1, true}, {0, 1, true, 2, true}, {2, 1, true, 1, false}, {3, 1, true, 1, false}}
-	small  = [...]search{{0, 1, true, 1, false}, {0, 0, true, 1, false}, {1, 1, true, 1, false}, {2, 1, true, 1, false}}
-	others = [...]search{{0, 1, true, 1, true}, {1, 1, true, 1, true}, {0, 0, true, 1, false}, {1, 0, true, 1, false}, {2, 0, true, 1, false}, {1, 2, true, 1, false}}
+	always = [...]search{{1, 1, true, 1, false, false}, {0, 1, true, 2, false, false}, {2, 1, true, 1, false, false}, {3, 1, true, 1, false, false}}
+	noisy  = [...]search{{1, 1, true, 1, true, false}, {0, 1, true, 2, true, false}, {2, 1, true, 1, false, false}, {3, 1, true, 1, false, false}}
+	small  = [...]search{{0, 1, true, 1, false, false}, {0, 0, true, 1, false, false}, {1, 1, true, 1, false, false}, {2, 1, true, 1, false, false}}
+	others = [...]search{
+		{0, 1, true, 1, true, false}, {1, 1, true, 1, false, true}, {1, 1, true, 1, true, false}, {0, 0, true, 1, false, false},
+		{0, 1, true, 1, false, true}, {1, 0, true, 1, false, false}, {2, 0, true, 1, false, false}, {1, 2, true, 1, false, false},
+	}
 )
 
 const (
@@ -115,7 +119,7 @@ func (d *Decoder) search() {
 	d.turn++
 	for i := range others {
 		// Where nothing speaks for a symbol, one search a picture, another each time.
-		if i > 0 && !d.promising() && !d.opts.Thorough {
+		if i > 0 && !d.promising() && !d.opts.Thorough && !d.opts.Stream {
 			return
 		}
 		if d.late() || d.try(&others[(d.turn+i)%len(others)]) || d.complete() {
@@ -140,10 +144,22 @@ func (d *Decoder) try(s *search) (done bool) {
 	if p == nil {
 		return false
 	}
+	marks := &d.marks[s.level]
 	if s.fine {
 		p = d.smoothed(s.level)
 	}
-	return d.find(p, s) && d.attempt()
+	if s.down {
+		p, marks = d.turned(p, s), &d.turnedMarks
+	}
+	return d.find(p, marks, s) && d.attempt()
+}
+
+// turned is p with rows and columns exchanged: a hand that moves to the side runs the bars of a finder
+// pattern into one another that lie across its way, but not those along it.
+func (d *Decoder) turned(p *plane, s *search) *plane {
+	transpose(&d.across, p)
+	d.turnedMarks.measure(&d.across, nil)
+	return &d.across
 }
 
 // smoothed is level n without most of its noise.
@@ -158,11 +174,10 @@ func (d *Decoder) smoothed(n int) *plane {
 const maxInspected = 140
 
 // find adds one search's finder patterns to d.finders and says whether there are new ones.
-func (d *Decoder) find(p *plane, s *search) (fresh bool) {
+func (d *Decoder) find(p *plane, marks *thresholds, s *search) (fresh bool) {
 	for i := range d.finders {
 		d.finders[i].fresh = false
 	}
-	marks := &d.marks[s.level]
 	flat := 5
 	if s.flat {
 		flat = marks.flatness()
@@ -185,6 +200,9 @@ func (d *Decoder) find(p *plane, s *search) (fresh bool) {
 				continue
 			}
 			if f, ok := inspect(p, s.level, h); ok {
+				if s.down {
+					f = f.turned()
+				}
 				fresh = d.addFinder(f) || fresh
 			}
 			if looked++; looked >= maxInspected || looked%8 == 0 && d.late() {

@@ -118,6 +118,24 @@ func halveEdges(p, half *plane) {
 	}
 }
 
+// transpose fills dst with p's columns as rows, eight by eight pixels at a time for the cache's sake.
+func transpose(dst, p *plane) {
+	dst.w, dst.h, dst.stride = p.h, p.w, p.h
+	dst.pix = grow(dst.pix, p.w*p.h)
+	const block = 16
+	for y0 := 0; y0 < p.h; y0 += block {
+		y1 := min(y0+block, p.h)
+		for x0 := 0; x0 < p.w; x0 += block {
+			x1 := min(x0+block, p.w)
+			for y := y0; y < y1; y++ {
+				for x, v := range p.pix[y*p.stride+x0 : y*p.stride+x1] {
+					dst.pix[(x0+x)*dst.stride+y] = v
+				}
+			}
+		}
+	}
+}
+
 // grow gives s the length n, keeping its memory where that is enough.
 func grow[T any](s []T, n int) []T {
 	if cap(s) < n {

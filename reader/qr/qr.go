@@ -63,16 +63,18 @@ type Decoder struct {
 	resume int           // the first search that the last frame had no time for
 	turn   int           // frames so far: which of the slower searches begins
 
-	planes  [levels]plane
-	memory  [levels][]byte // of the planes above level 0
-	marks   [levels]thresholds
-	smooth  [levels]plane
-	row     []byte
-	scanner scanner
-	finders []finder
-	triples []triple
-	tried   []grid
-	pairs   []pair
+	planes      [levels]plane
+	memory      [levels][]byte // of the planes above level 0
+	marks       [levels]thresholds
+	smooth      [levels]plane
+	across      plane // one of these with rows and columns exchanged
+	turnedMarks thresholds
+	row         []byte
+	scanner     scanner
+	finders     []finder
+	triples     []triple
+	tried       []grid
+	pairs       []pair
 
 	layouts [41]*layout
 	matches []match

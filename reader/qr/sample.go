@@ -10,8 +10,10 @@ type modules struct {
 	flip  []float32 // soft, rows and columns exchanged
 	sums  []float64
 	least float32 // contrast below which nothing is told
-	// For equalise: contrast-free light, decisions, and what they leave unexplained.
+	// For equalise: contrast-free light; decisions and what they leave unexplained, margin modules
+	// wider on each side.
 	light, bits, rest []float32
+	own               account
 }
 
 // sample reads g's modules from v: each the mean of four places around its middle.

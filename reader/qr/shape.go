@@ -10,6 +10,12 @@ type shape struct {
 	score          float32 // correlation with the pattern, −1…1
 }
 
+// turned is s in the picture with rows and columns exchanged. Its sides change their names,
+// so that they still turn clockwise.
+func (s shape) turned() shape {
+	return shape{x: s.y, y: s.x, ux: s.vy, uy: s.vx, vx: s.uy, vy: s.ux, score: s.score}
+}
+
 // turns are the directions a square is tried in: every 11¼° of a quarter turn.
 var turns = func() (t [8][2]float32) {
 	for i := range t {

@@ -384,3 +384,77 @@ func TestFindings(t *testing.T) {
 		})
 	}
 }
+
+// TestDown: a picture with rows and columns exchanged is searched as the picture itself.
+func TestDown(t *testing.T) {
+	p := noisePlane(4, 83, 47)
+	var q plane
+	transpose(&q, &p)
+	for y := range p.h {
+		for x := range p.w {
+			if q.pix[x*q.stride+y] != p.pix[y*p.stride+x] {
+				t.Fatalf("pixel %d,%d is not where it should be", x, y)
+			}
+		}
+	}
+	s := shape{x: 40, y: 20, ux: 3, uy: 1, vx: -1, vy: 2.5}
+	r := s.turned()
+	if a, b := finderPattern.correlate(&p, &s), finderPattern.correlate(&q, &r); a-b > 1e-3 || b-a > 1e-3 {
+		t.Errorf("a shape agrees by %v, turned over by %v", a, b)
+	}
+	if r.ux*r.vy-r.uy*r.vx <= 0 {
+		t.Error("turned over, the sides turn anticlockwise")
+	}
+}
+
+// TestAccountsAddUp: of two frames, each run together by another motion and noisy, the account of both tells more.
+func TestAccountsAddUp(t *testing.T) {
+	c := encoded(t, 10, 1, "once to the side and once down")
+	n := c.Size
+	soft, l := softOf(c), newLayout(10)
+	rng := rand.New(rand.NewPCG(9, 9))
+	var m modules
+	frame := func(dx, dy int) {
+		m = modules{side: n, raw: make([]float32, n*n), mean: make([]float32, n*n), dev: make([]float32, n*n), soft: make([]float32, n*n), bits: m.bits, own: m.own}
+		for i := range m.raw {
+			sum := float32(0)
+			for k, w := range [4]float32{0.3, 0.3, 0.3, 0.1} {
+				v := float32(-1)
+				if x, y := i%n+(k-1)*dx, i/n+(k-1)*dy; x >= 0 && x < n && y >= 0 && y < n {
+					v = soft[y*n+x]
+				}
+				sum += w * v
+			}
+			m.raw[i] = 120 - 60*sum + 12*float32(rng.NormFloat64())
+		}
+		m.level()
+		m.lighten()
+	}
+	count := func() (wrong int) {
+		for i, s := range m.soft {
+			if s > 0 != (soft[i] > 0) {
+				wrong++
+			}
+		}
+		return wrong
+	}
+	frame(1, 0)
+	m.equalise(l, 2, never)
+	one := count()
+	frame(0, 1)
+	m.equalise(l, 2, never)
+	other := count()
+	m.own.fade(n*n, 0)
+	for range 2 {
+		frame(1, 0)
+		m.learn(&m.own, l, 2, false)
+		m.conclude(&m.own, l, never)
+		frame(0, 1)
+		m.learn(&m.own, l, 2, false)
+		m.conclude(&m.own, l, never)
+	}
+	t.Logf("%d and %d of %d modules wrong alone, %d together", one, other, n*n, count())
+	if both := count(); both*4 > min(one, other) || min(one, other) < n*n/50 {
+		t.Errorf("%d and %d of %d modules wrong alone, %d together", one, other, n*n, both)
+	}
+}
