@@ -79,11 +79,6 @@ func (o *Order) Digest() Digest { return DigestOf(o.raw) }
 // Expires is when the order can no longer be approved.
 func (o *Order) Expires() time.Time { return o.At.Add(ApproveWithin) }
 
-// Covers says whether a pass made at the time issued can have been shown in the window.
-func (o *Order) Covers(issued time.Time) bool {
-	return !issued.Before(o.From.Add(-Slack)) && issued.Before(o.To.Add(Slack))
-}
-
 // Holds says whether p is the place the officer signed for.
 func (o *Order) Holds(p Place) error {
 	sum, err := p.commitment()
