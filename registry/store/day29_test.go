@@ -89,39 +89,29 @@ func (h *house) flush(t *testing.T) {
 	}
 }
 
-// backup is an older one, as docs/scale.md has it made; restore brings it to a
-// new database.
+// backup makes one; restore brings it to a new database.
 func (h *house) backup(t *testing.T) (dir string) {
 	t.Helper()
 	dir = t.TempDir()
-	if h.engine == store.SQLite {
-		if _, err := h.db.SQL().ExecContext(t.Context(), "VACUUM INTO $1", filepath.Join(dir, "registry.db")); err != nil {
-			t.Fatal(err)
-		}
-		return dir
+	if err := store.Backup(t.Context(), h.url, filepath.Join(dir, "backup")); err != nil {
+		t.Fatal(err)
 	}
-	h.run(t, "pg_dump", "--format=custom", "--compress=0", "--file="+filepath.Join(dir, "registry.dump"), "--dbname="+h.url)
 	return dir
 }
 
 func (h *house) restore(t *testing.T, dir string) (url string) {
 	t.Helper()
-	if h.engine == store.SQLite {
-		return filepath.Join(dir, "registry.db")
+	url = storetest.File(t)
+	if h.engine == store.Postgres {
+		var err error
+		if url, err = h.server.Create(t.Context()); err != nil {
+			t.Fatal(err)
+		}
 	}
-	url, err := h.server.Create(t.Context())
-	if err != nil {
+	if err := store.Restore(t.Context(), url, filepath.Join(dir, "backup")); err != nil {
 		t.Fatal(err)
 	}
-	h.run(t, "pg_restore", "--no-owner", "--dbname="+url, filepath.Join(dir, "registry.dump"))
 	return url
-}
-
-func (h *house) run(t *testing.T, program string, args ...string) {
-	t.Helper()
-	if out, err := exec.CommandContext(t.Context(), filepath.Join(h.server.Bin(), program), args...).CombinedOutput(); err != nil {
-		t.Fatalf("%s: %v\n%s", program, err, out)
-	}
 }
 
 // Day 29 arrives: nothing readable of day 1 is in any table, index, write-ahead
@@ -205,10 +195,10 @@ func day29(t *testing.T, h *house) {
 	if found := lying.find(t, h.dirs...); len(found) == 0 {
 		t.Fatal("the search does not find the sealed ids in the database")
 	}
-	if found := lying.find(t, backup); len(found) == 0 {
+	if found := lying.find(t, unpacked(t, h, backup)); len(found) == 0 {
 		t.Fatal("the search does not find the sealed ids in the backup")
 	}
-	for _, found := range open.find(t, append(h.dirs, backup)...) {
+	for _, found := range open.find(t, append(h.dirs, backup, unpacked(t, h, backup))...) {
 		t.Errorf("before day 29: %s", found)
 	}
 	if found := open.find(t, h.keys.Dir()); len(found) != 1 {
@@ -233,7 +223,7 @@ func day29(t *testing.T, h *house) {
 	if n := len(list(t, h.db, t0.AddDate(0, 0, 1))); n != perDay {
 		t.Errorf("%d visits of day 2 on day 29, want %d", n, perDay)
 	}
-	for _, found := range open.find(t, append(h.dirs, backup, h.keys.Dir())...) {
+	for _, found := range open.find(t, append(h.dirs, backup, unpacked(t, h, backup), h.keys.Dir())...) {
 		t.Errorf("day 29: %s", found)
 	}
 	// Tables, indexes and free pages hold not even what was sealed. PostgreSQL's
@@ -266,6 +256,20 @@ func day29(t *testing.T, h *house) {
 		t.Errorf("%d visits of day 2 in the restored backup, want %d", n, perDay)
 	}
 	checkLog(t, old, day1, perDay)
+}
+
+// unpacked is a folder with the backup as it can be searched: pg_dump packs.
+func unpacked(t *testing.T, h *house, backup string) (dir string) {
+	t.Helper()
+	if h.engine == store.SQLite {
+		return backup
+	}
+	dir = t.TempDir()
+	c := exec.CommandContext(t.Context(), "pg_restore", "--file="+filepath.Join(dir, "sql"), filepath.Join(backup, "backup"))
+	if out, err := c.CombinedOutput(); err != nil {
+		t.Fatalf("%v: %s", err, out)
+	}
+	return dir
 }
 
 // checkLog wants one line about day 1 and nothing else in the audit log.

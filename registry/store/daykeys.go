@@ -142,7 +142,7 @@ func (k *DayKeys) create(day Day) error {
 			err = nil
 		}
 	}
-	return errors.Join(err, os.Remove(f.Name()), k.sync())
+	return errors.Join(err, os.Remove(f.Name()), syncFolder(k.dir))
 }
 
 // destroy ends every key of a day before first: overwritten, unlinked, and the
@@ -173,7 +173,7 @@ func (k *DayKeys) destroy(first Day) (destroyed int, err error) {
 		destroyed++
 	}
 	if destroyed > 0 {
-		failed = append(failed, k.sync())
+		failed = append(failed, syncFolder(k.dir))
 	}
 	return destroyed, errors.Join(failed...)
 }
@@ -190,12 +190,4 @@ func shred(path string) error {
 		err = f.Sync()
 	}
 	return errors.Join(err, f.Close(), os.Remove(path))
-}
-
-func (k *DayKeys) sync() error {
-	d, err := os.Open(k.dir)
-	if err != nil {
-		return err
-	}
-	return errors.Join(d.Sync(), d.Close())
 }

@@ -50,11 +50,18 @@ func Open(ctx context.Context, url string, keys *DayKeys) (*DB, error) {
 	if url == "" || keys == nil {
 		return nil, errors.New("open the registry's database: set database to a file or a postgres:// address, and day_keys to a folder")
 	}
-	if strings.HasPrefix(url, "postgres://") || strings.HasPrefix(url, "postgresql://") {
+	if isPostgres(url) {
 		return openPostgres(ctx, url, keys)
 	}
-	return openSQLite(ctx, strings.TrimPrefix(url, "file:"), keys)
+	return openSQLite(ctx, sqliteFile(url), keys)
 }
+
+func isPostgres(url string) bool {
+	return strings.HasPrefix(url, "postgres://") || strings.HasPrefix(url, "postgresql://")
+}
+
+// sqliteFile is the file of a SQLite database.
+func sqliteFile(url string) string { return strings.TrimPrefix(url, "file:") }
 
 // SQL is the database for everything but visits. What is written for both
 // engines: parameters $1, $2 …, types

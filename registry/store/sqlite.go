@@ -54,12 +54,15 @@ func openSQLite(ctx context.Context, path string, keys *DayKeys) (db *DB, err er
 // commit: a receipt promises that a power cut loses nothing. secure_delete
 // overwrites what is deleted. auto_vacuum has to be set before the first table.
 func dsn(path string) string {
-	return "file:" + (&url.URL{Path: path}).EscapedPath() + "?" + url.Values{
+	return fileURL(path) + "?" + url.Values{
 		"_pragma": {"busy_timeout(20000)", "auto_vacuum(INCREMENTAL)", "journal_mode(WAL)", "synchronous(FULL)",
 			"secure_delete(ON)", "foreign_keys(ON)", "cache_size(-65536)", "temp_store(MEMORY)"},
 		"_txlock": {"immediate"},
 	}.Encode()
 }
+
+// fileURL names a file to SQLite, whatever characters are in its name.
+func fileURL(path string) string { return "file:" + (&url.URL{Path: path}).EscapedPath() }
 
 func (e *sqlite) close() error { return errors.Join(e.pool.Close(), e.write.Close()) }
 
