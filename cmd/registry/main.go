@@ -10,6 +10,7 @@ import (
 	"os"
 	"os/signal"
 	"runtime/debug"
+	"slices"
 	"strings"
 	"syscall"
 	"text/tabwriter"
@@ -26,7 +27,7 @@ type command struct {
 
 // commands is everything there is.
 func commands() []command {
-	return []command{
+	return slices.Concat([]command{
 		{"init", "[-name NAME] [-address URL] FOLDER", "make keys, device CA and registry.toml in a new folder", initCommand},
 		{"issuer add", "FILE", "admit an issuer, or its next key: the block that issuer init printed", issuerAdd},
 		{"bundle", "[-root-key FILE] [-above N]", "sign the trust bundle from registry.toml", bundleCommand},
@@ -38,7 +39,7 @@ func commands() []command {
 		{"kiosk add", "-id ID -facility NAME -kind KIND", "admit a kiosk by a token (the old way)", kioskAdd},
 		{"serve", "", "run the server", serveCommand},
 		{"version", "", "say which version this is", versionCommand},
-	}
+	}, officerCommands(), inquiryCommands(), auditCommands(), backupCommands())
 }
 
 // call is what a command runs in.

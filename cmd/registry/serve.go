@@ -58,6 +58,13 @@ func serveCommand(ctx context.Context, c *call, args []string) (err error) {
 		}
 	}
 	audit := store.NewAudit(db, receipt, now)
+	inquiries, err := f.inquiries(db, audit, receipt, now, log)
+	if err != nil {
+		return err
+	}
+	if inquiries != nil {
+		config.Inquiry = inquiries.Handler()
+	}
 	pages, err := f.owners(&config, db, book, bundles)
 	if err != nil {
 		return fmt.Errorf("%s: %w", path, err)
@@ -80,6 +87,9 @@ func serveCommand(ctx context.Context, c *call, args []string) (err error) {
 	}
 	log.Info("registry listens", "address", l.Addr().String(), "url", f.Address, "bundle", bundles.Bundle().Number(), "engine", db.Dialect())
 	tasks.Go(func() error { return server.Serve(ctx, l) })
+	if inquiries != nil {
+		tasks.Go(func() error { return inquiries.Run(ctx) })
+	}
 	tasks.Go(func() error { return store.NewRetention(db, audit, now, log).Run(ctx) })
 	tasks.Go(func() error { return pages.Run(ctx) })
 	tasks.Go(func() error { return devices.NewTidier(book, now, log).Run(ctx) })
