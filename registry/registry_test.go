@@ -179,7 +179,7 @@ func newHouse(t testing.TB, edit ...func(*Config)) *house {
 	h.root = h.client()
 	t.Cleanup(h.root.CloseIdleConnections)
 	for _, name := range slices.Sorted(maps.Keys(kinds)) {
-		h.doors[name] = h.enrol(t, name)
+		h.doors[name] = h.enrol(t, name, kinds[name])
 	}
 	return h
 }
@@ -192,10 +192,10 @@ func (h *house) client(certs ...tls.Certificate) *http.Client {
 }
 
 // enrol makes a facility with one kiosk, named for tests.
-func (h *house) enrol(t testing.TB, name string) *door {
+func (h *house) enrol(t testing.TB, name, kind string) *door {
 	t.Helper()
 	ctx := t.Context()
-	f, err := h.book.AddFacility(ctx, name+"'s", kinds[name], "", h.time())
+	f, err := h.book.AddFacility(ctx, name+"'s", kind, "", h.time())
 	if err != nil {
 		t.Fatal(err)
 	}

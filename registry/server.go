@@ -134,7 +134,6 @@ func (s *Server) Handler() http.Handler {
 		{http.MethodGet, wire.TimePath, s.rated(s.time)},
 		{http.MethodGet, wire.BundlePath, s.rated(s.bundle)},
 		{http.MethodGet, DocumentPath, s.rated(s.document)},
-		{http.MethodGet, "/healthz", s.health},
 	} {
 		mux.HandleFunc(route.path, func(w http.ResponseWriter, r *http.Request) {
 			if r.Method != route.method && (r.Method != http.MethodHead || route.method != http.MethodGet) {
@@ -146,6 +145,7 @@ func (s *Server) Handler() http.Handler {
 		})
 	}
 	nothing := func(w http.ResponseWriter, _ *http.Request) { problem(w, notFound) }
+	mux.HandleFunc("/v1", nothing)
 	mux.HandleFunc("/v1/", nothing)
 	if s.Inquiry != nil {
 		mux.Handle("/v1/inquiries", s.Inquiry)
