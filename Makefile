@@ -8,9 +8,11 @@ FUZZTIME ?= 30s
 NEED     := gcc libc6-dev pkg-config libasound2-dev
 # A PostgreSQL that the registry's tests start for themselves.
 NEED_DB  := postgresql
+# A browser that drives the pages, and letters for its pictures.
+NEED_WEB := chromium fonts-nanum
 
 .DEFAULT_GOAL := help
-.PHONY: help run test build lint vuln fuzz bench golden prove vectors prompts test-opencv bench-qr hil need need-db clean
+.PHONY: help run test build lint vuln fuzz bench golden prove vectors prompts test-opencv bench-qr hil need need-db need-web clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -29,7 +31,12 @@ build: need ## kiosk, registry and issuer in bin/
 need-db:
 	@.ci/need $(NEED_DB)
 
-test: need need-db lint ## everything that must hold
+need-web:
+	@.ci/need $(NEED_WEB)
+	@command -v npm >/dev/null || .ci/need npm
+	@.ci/axe
+
+test: need need-db need-web lint ## everything that must hold
 	$(GO) test -race -timeout 20m ./...
 	CGO_ENABLED=0 $(GO) build ./...
 	GOOS=linux GOARCH=arm64 CGO_ENABLED=0 $(GO) build ./...

@@ -56,7 +56,7 @@ func (s *Server) home(w http.ResponseWriter, r *http.Request, v *visitor) error 
 		}
 		page.Alerts = append(page.Alerts, alerts(sum)...)
 	}
-	slices.SortStableFunc(page.Alerts, func(a, b alert) int { return int(b.Finding.Level) - int(a.Finding.Level) })
+	worstFirst(page.Alerts)
 	days, err := s.days(r.Context(), today, facilities...)
 	if err != nil {
 		return err
@@ -73,6 +73,10 @@ func alerts(sum summary) (all []alert) {
 		}
 	}
 	return all
+}
+
+func worstFirst(all []alert) {
+	slices.SortStableFunc(all, func(a, b alert) int { return int(b.Finding.Level) - int(a.Finding.Level) })
 }
 
 // days counts the visits of facilities for each of the days up to last.
@@ -160,6 +164,7 @@ func (s *Server) branchPage(r *http.Request, v *visitor, f devices.Facility) (pa
 	}
 	page.Days = daysChart(v.words, page.DayRows, page.Today)
 	page.Alerts = alerts(page.summary)
+	worstFirst(page.Alerts)
 	return page, nil
 }
 
@@ -312,11 +317,15 @@ func (s *Server) paper(w http.ResponseWriter, r *http.Request, v *visitor) error
 	if err != nil {
 		return err
 	}
+	rows := make([]int, paperRows)
+	for i := range rows {
+		rows[i] = i + 1
+	}
 	return s.show(w, r, v, http.StatusOK, "paper", struct {
 		devices.Facility
 		Rows []int
 		Days int
-	}{f, make([]int, paperRows), store.Days})
+	}{f, rows, store.Days})
 }
 
 // kioskPage is what kiosk.html shows.
@@ -379,6 +388,7 @@ type codePage struct {
 	Facility devices.Facility
 	Replace  *kioskView // the device that is replaced; nil: a new kiosk
 	Lives    []int      // hours
+	Door     string     // its name; may be empty
 	Text     string
 	QR       template.HTML
 	Expires  time.Time
@@ -421,17 +431,16 @@ func (s *Server) code(w http.ResponseWriter, r *http.Request, v *visitor) error 
 	if err != nil || !slices.Contains(page.Lives, hours) {
 		return s.show(w, r, v, http.StatusUnprocessableEntity, "codeoffer", page, problem{"hours", v.words["problem.hours"]})
 	}
-	door := ""
 	if strings.TrimSpace(r.PostFormValue("door")) != "" {
-		if door = plain(r.PostFormValue("door")); door == "" || wire.CheckName(door) != nil {
+		if page.Door = plain(r.PostFormValue("door")); wire.CheckName(page.Door) != nil {
 			return s.show(w, r, v, http.StatusUnprocessableEntity, "codeoffer", page, problem{"door", v.words["problem.name"]})
 		}
 	}
 	replace := ""
 	if page.Replace != nil {
-		replace = page.Replace.ID
+		replace, page.Door = page.Replace.ID, page.Replace.Name
 	}
-	text, made, err := s.Devices.NewCode(r.Context(), page.Facility.ID, door, replace, time.Duration(hours)*time.Hour, s.Now())
+	text, made, err := s.Devices.NewCode(r.Context(), page.Facility.ID, page.Door, replace, time.Duration(hours)*time.Hour, s.Now())
 	if err != nil {
 		return err
 	}

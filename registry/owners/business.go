@@ -40,6 +40,20 @@ func hyphened(business string) string {
 	return business[:3] + "-" + business[3:5] + "-" + business[5:]
 }
 
+// spoken writes a telephone number's digits as people do: 02-123-4567.
+func spoken(phone string) string {
+	area := 3
+	switch {
+	case len(phone) == 8:
+		return phone[:4] + "-" + phone[4:]
+	case len(phone) < 9:
+		return phone
+	case phone[:2] == "02":
+		area = 2
+	}
+	return phone[:area] + "-" + phone[area:len(phone)-4] + "-" + phone[len(phone)-4:]
+}
+
 // ErrPhone is returned for what is not a telephone number of the country.
 var ErrPhone = errors.New("a telephone number begins with 0 and has 9 to 11 digits, or 8 from 15 or 16 on")
 

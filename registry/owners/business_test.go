@@ -60,5 +60,8 @@ func TestPhone(t *testing.T) {
 		if got != want || (err == nil) != (want != "") {
 			t.Errorf("%q: %q, %v, want %q", text, got, err, want)
 		}
+		if back, err := Phone(spoken(got)); got != "" && (err != nil || back != got) {
+			t.Errorf("%s is written %s", got, spoken(got))
+		}
 	}
 }

@@ -45,6 +45,7 @@ type finding struct {
 type health struct {
 	Level    level
 	Word     string // one of ok, look, silent, waiting, revoked
+	Old      bool   // all but the first finding are of when it was last heard of
 	Findings []finding
 }
 
@@ -59,16 +60,16 @@ func examine(w words, k devices.Kiosk, bundle uint64, now time.Time) health {
 		return health{Level: look, Word: "waiting", Findings: []finding{{look, "network", w["health.never"], w["health.never_do"]}}}
 	}
 	silent := k.Silent(now)
-	h := health{Word: "ok"}
+	h := health{Word: "ok", Old: silent}
 	add := func(l level, name, says, do string) {
 		if l == good {
 			do = ""
 		}
-		h.Findings = append(h.Findings, finding{l, name, says, do})
-		// What a silent kiosk said last may have changed since.
-		if !silent || name == "network" {
-			h.Level = max(h.Level, l)
+		if silent && name != "network" {
+			l, do = good, "" // it may have changed since
 		}
+		h.Findings = append(h.Findings, finding{l, name, says, do})
+		h.Level = max(h.Level, l)
 	}
 	b := k.Health
 	if silent {

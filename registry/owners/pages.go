@@ -65,6 +65,7 @@ func (w words) functions() template.FuncMap {
 		"moment": w.moment,
 		"num":    thousands,
 		"dash":   hyphened,
+		"phone":  spoken,
 		"dict":   dict,
 	}
 }
