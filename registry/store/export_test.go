@@ -3,6 +3,8 @@ package store
 import (
 	"context"
 	"database/sql"
+	"log/slog"
+	"time"
 )
 
 // Interpose puts f between the group and its engine.
@@ -31,6 +33,11 @@ func (k *DayKeys) Seal(day Day, issuer string, id [16]byte) ([16]byte, error) {
 // Open is the way back.
 func (k *DayKeys) Open(day Day, issuer string, sealed [16]byte) ([16]byte, error) {
 	return k.open(day, issuer, sealed)
+}
+
+// RetentionOf is the task on something else than a store.
+func RetentionOf(retain func(context.Context, time.Time) (int64, error)) *Retention {
+	return &Retention{retain: retain, now: time.Now, log: slog.New(slog.DiscardHandler), ready: make(chan struct{})}
 }
 
 // Destroy ends the keys before first.

@@ -86,16 +86,16 @@ func digestDay(ctx context.Context, tx *sql.Tx, table string, day Day, sealed fu
 // Retention calls [DB.Retain] at its start, at every midnight in Seoul and
 // within the hour between. It is a task: Run it until ctx ends.
 type Retention struct {
-	db    *DB
-	audit *Audit
-	now   func() time.Time
-	log   *slog.Logger
-	ready chan struct{}
+	retain func(ctx context.Context, now time.Time) (deleted int64, err error)
+	now    func() time.Time
+	log    *slog.Logger
+	ready  chan struct{}
 }
 
 // NewRetention returns the task.
 func NewRetention(db *DB, audit *Audit, now func() time.Time, log *slog.Logger) *Retention {
-	return &Retention{db: db, audit: audit, now: now, log: log, ready: make(chan struct{})}
+	retain := func(ctx context.Context, now time.Time) (int64, error) { return db.Retain(ctx, audit, now) }
+	return &Retention{retain: retain, now: now, log: log, ready: make(chan struct{})}
 }
 
 // Run destroys until ctx ends; then it returns nil. What fails is logged and
@@ -103,7 +103,7 @@ func NewRetention(db *DB, audit *Audit, now func() time.Time, log *slog.Logger) 
 func (r *Retention) Run(ctx context.Context) error {
 	for first := true; ; first = false {
 		now := r.now()
-		n, err := r.db.Retain(ctx, r.audit, now)
+		n, err := r.retain(ctx, now)
 		// A second behind midnight, when the day is over by any rounding.
 		wait := min(time.Hour, (DayOf(now) + 1).Midnight().Add(time.Second).Sub(now))
 		switch {
