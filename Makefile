@@ -12,7 +12,7 @@ NEED_DB  := postgresql
 NEED_WEB := chromium fonts-nanum
 
 .DEFAULT_GOAL := help
-.PHONY: help run test build lint vuln fuzz bench golden prove vectors prompts test-opencv bench-qr hil need need-db need-web clean
+.PHONY: help run test build lint vuln fuzz bench bench-long golden prove vectors prompts test-opencv bench-qr hil need need-db need-web clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -65,7 +65,12 @@ test-opencv: ## cameras through OpenCV (build tag opencv; installs libopencv-dev
 bench: need ## measure; ends with lines "bench: NAME VALUE UNIT"
 	@$(GO) build -o bin/ ./cmd/kiosk
 	@$(GO) run ./cmd/internal/bench -kiosk bin/kiosk
+	@.ci/need $(NEED_DB)
+	@$(GO) run ./cmd/internal/load
 	@hil/run.sh latency
+
+bench-long: need need-db ## what a visit costs the registry among 1 and 50 million (20 GB of disk, half an hour)
+	@$(GO) run ./cmd/internal/load -growth 1000000,50000000
 
 bench-qr: need ## what the reader reads beside its peers; DATA=folder with pictures and .txt files (needs Node with npm)
 	@.ci/need g++ libzbar-dev libzxing-dev
