@@ -27,16 +27,11 @@ type LinkConfig struct {
 	// Keys are the registry's receipt keys, from the trust bundle: they sign
 	// renewed certificates, too.
 	Keys func() []ed25519.PublicKey
+	// Join, if not nil, enrols a fresh device by the code in its configuration.
+	// It is tried with back-off until the code is refused for good.
+	Join func(context.Context) error
 	// Transport is what tests put in the place of TLS.
 	Transport http.RoundTripper
-	// Account is a device that is configured with a token instead of enrolled.
-	Account *Account
-}
-
-// Account is what a configuration says in the place of an enrolment.
-type Account struct {
-	enrol.Identity
-	Token string
 }
 
 // Link is the kiosk's way to its registry: who it is, the certificate that it
@@ -78,13 +73,6 @@ func NewLink(cfg LinkConfig, now func() time.Time, log *slog.Logger) (*Link, err
 	l := &Link{cfg: cfg, log: log, now: now, ready: make(chan struct{}), enrolled: make(chan struct{}), renew: make(chan struct{}, 1)}
 	if l.cfg.Adopt == nil {
 		l.cfg.Adopt = func(*enrol.Identity) error { return nil }
-	}
-	if a := cfg.Account; a != nil {
-		p := &peer{Identity: &a.Identity, client: &http.Client{Timeout: time.Minute, CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }}}
-		p.timeless = p.client
-		l.peer.Store(p)
-		close(l.enrolled)
-		return l, l.cfg.Adopt(p.Identity)
 	}
 	i, err := enrol.Load(cfg.Dir)
 	if errors.Is(err, fs.ErrNotExist) {
@@ -179,20 +167,8 @@ const (
 // its life, until ctx ends.
 func (l *Link) Run(ctx context.Context) error {
 	close(l.ready)
-	if l.cfg.Account != nil {
-		<-ctx.Done()
-		return ctx.Err()
-	}
-	for l.peer.Load() == nil {
-		if !sleep(ctx, freshEvery) {
-			return ctx.Err()
-		}
-		if err := l.Look(); err != nil {
-			l.log.Error("the device is enrolled and its enrolment cannot be used", "err", err)
-			if !sleep(ctx, time.Minute) {
-				return ctx.Err()
-			}
-		}
+	if err := l.fresh(ctx); err != nil {
+		return err
 	}
 	retry := backoff{base: time.Minute, max: 6 * time.Hour}
 	for {
@@ -217,6 +193,36 @@ func (l *Link) Run(ctx context.Context) error {
 			return ctx.Err()
 		}
 	}
+}
+
+// fresh waits until the device is enrolled, by whoever: the camera, the command
+// line, or the code in the configuration.
+func (l *Link) fresh(ctx context.Context) error {
+	retry, wait := backoff{base: 2 * time.Second, max: 5 * time.Minute}, time.Duration(0)
+	for l.peer.Load() == nil {
+		if wait -= freshEvery; l.cfg.Join != nil && wait <= 0 {
+			err := l.cfg.Join(ctx)
+			wait = retry.next()
+			switch {
+			case err == nil:
+			case enrol.NewCodeNeeded(err):
+				l.log.Error("the code in registry.code will not do: put a new one there, or show one to the camera", "err", err)
+				l.cfg.Join = nil
+			default:
+				l.log.Warn("the device could not be enrolled by registry.code", "err", err, "again_in", wait)
+			}
+		}
+		if err := l.Look(); err != nil {
+			l.log.Error("the device is enrolled and its enrolment cannot be used", "err", err)
+			if !sleep(ctx, time.Minute) {
+				return ctx.Err()
+			}
+		}
+		if l.peer.Load() == nil && !sleep(ctx, freshEvery) {
+			return ctx.Err()
+		}
+	}
+	return nil
 }
 
 // pause waits, or until the registry says that the certificate has expired;
@@ -360,9 +366,6 @@ func (l *Link) ask(ctx context.Context, r request) (*answer, error) {
 	}
 	for name, values := range r.header {
 		req.Header[name] = values
-	}
-	if l.cfg.Account != nil {
-		req.Header.Set("Authorization", "Bearer "+l.cfg.Account.Token)
 	}
 	if r.kind != "" {
 		req.Header.Set("Content-Type", r.kind)

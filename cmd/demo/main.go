@@ -30,7 +30,8 @@ import (
 	"github.com/munjigi/munjigi/uplink/clock"
 )
 
-const kioskID = "demo-1"
+// place is the name of the facility with the one kiosk.
+const place = "문지기 카페"
 
 func main() {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
@@ -108,13 +109,16 @@ func demo(ctx context.Context, o options, stdout io.Writer, log *slog.Logger) (e
 			o.phone = net.JoinHostPort("", port)
 		}
 	}
-	t, err := town.New(ctx, o.data, town.Addresses{Issuer: o.phone, Registry: o.registry}, []string{kioskID}, "restaurant", o.now, log)
+	t, err := town.New(ctx, o.data, town.Addresses{Issuer: o.phone, Registry: o.registry}, o.now, log)
 	if err != nil {
 		return fmt.Errorf("%w (flags: -phone, -registry)", err)
 	}
 	defer func() { err = errors.Join(err, t.Close()) }()
 
-	cfg := t.Kiosk(kioskID)
+	cfg, err := t.Kiosk(ctx, place, "restaurant")
+	if err != nil {
+		return err
+	}
 	cfg.Screen.Panels = []string{"web:" + o.screen}
 	cfg.Sound.Output = o.sound
 	if prefix, file, ok := cutPrefix(o.sound, "wav:"); ok {
@@ -127,7 +131,7 @@ func demo(ctx context.Context, o options, stdout io.Writer, log *slog.Logger) (e
 	opt := device.Options{
 		// A laptop's clock is taken as it is: the phones are in the same process.
 		Clock: clock.New(func() bool { return true }, false), Now: o.now, Log: log,
-		Links: []display.Link{{Name: "휴대전화 화면 · phone page", URL: t.IssuerURL}, {Name: "방문 집계 · registry's counts", URL: t.RegistryURL}},
+		Links: []display.Link{{Name: "휴대전화 화면 · phone page", URL: t.IssuerURL}, {Name: "등록 서버 · registry", URL: t.RegistryURL + "/healthz"}},
 		Observe: func(e kiosk.Event) {
 			select {
 			case events <- e:
@@ -164,6 +168,11 @@ func demo(ctx context.Context, o options, stdout io.Writer, log *slog.Logger) (e
 	all := append(append(t.Tasks(), d.Tasks()...), tasks.Func{Name: "visitors", Do: func(ctx context.Context) error {
 		select {
 		case <-ready:
+		case <-ctx.Done():
+			return nil
+		}
+		select {
+		case <-d.Link.Enrolled(): // by the code in its configuration
 		case <-ctx.Done():
 			return nil
 		}

@@ -170,7 +170,7 @@ func (s *show) line(ctx context.Context, n int, v visit) {
 	if !s.terminal() {
 		return
 	}
-	uploaded, err := s.town.Uploaded(ctx, kioskID)
+	uploaded, err := s.town.Uploaded(ctx, place)
 	if err != nil {
 		return
 	}
@@ -186,7 +186,7 @@ func (s *show) terminal() bool {
 // settle waits until the registry has what was admitted.
 func (s *show) settle(ctx context.Context) error {
 	for deadline := time.Now().Add(s.options.patience); ; {
-		uploaded, err := s.town.Uploaded(ctx, kioskID)
+		uploaded, err := s.town.Uploaded(ctx, place)
 		if err != nil {
 			return err
 		}

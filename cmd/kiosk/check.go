@@ -163,7 +163,7 @@ type uplinks struct {
 func newUplinks(cfg *device.Config, c *clock.Clock) *uplinks {
 	u := &uplinks{cfg: cfg, clock: c}
 	now, quiet := func() time.Time { return c.Correct(time.Now()) }, slog.New(slog.DiscardHandler)
-	if u.link, u.err = cfg.NewLink(nil, u.keys, now, quiet); u.err == nil {
+	if u.link, u.err = cfg.NewLink(nil, u.keys, nil, now, quiet); u.err == nil {
 		u.trust = uplink.NewTrust(uplink.TrustConfig{Link: u.link, File: cfg.Bundle()}, now, quiet)
 	}
 	return u
@@ -261,7 +261,7 @@ func checkDecoder() finding {
 	picture := new(image.Gray)
 	scene.Render(picture, scene.NewScreen(code), virtual.Pose{X: 640, Y: 360, Scale: 4}, 1)
 	start := time.Now()
-	symbols, err := qr.New(qr.Options{}).Decode(picture)
+	symbols, err := qr.New(qr.Options{Budget: budget}).Decode(picture)
 	took := time.Since(start)
 	if err == nil && (len(symbols) != 1 || symbols[0].Text != want) {
 		err = errors.New("the built-in picture was not read: reinstall the kiosk")

@@ -11,8 +11,8 @@ import (
 	"io/fs"
 	"log/slog"
 	"math/rand/v2"
+	"net"
 	"net/http"
-	"net/http/httptest"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -27,6 +27,7 @@ import (
 	"github.com/munjigi/munjigi/cmd/internal/town"
 	"github.com/munjigi/munjigi/pass"
 	"github.com/munjigi/munjigi/pass/base45"
+	"github.com/munjigi/munjigi/pass/wire"
 	"github.com/munjigi/munjigi/uplink/journal"
 )
 
@@ -92,25 +93,38 @@ func newDoor(t *testing.T) *door {
 	ctx, cancel := context.WithCancel(context.Background())
 	log := slog.New(slog.DiscardHandler)
 	d := &door{t: t, rng: rand.New(rand.NewPCG(*killSeed, 0)), picture: filepath.Join(dir, "camera", "a.pgm")}
-	var err error
-	if d.town, err = town.New(ctx, dir, town.Addresses{Issuer: "127.0.0.1:0", Registry: "127.0.0.1:0"}, []string{doorID}, "restaurant", time.Now, log); err != nil {
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	a := town.Addresses{Issuer: "127.0.0.1:0", Registry: "127.0.0.1:0", Public: "https://" + l.Addr().String()}
+	if d.town, err = town.New(ctx, dir, a, time.Now, log); err != nil {
 		t.Fatal(err)
 	}
 	done := make(chan error, 1)
 	go func() { done <- tasks.Run(ctx, log, func() {}, d.town.Tasks()...) }()
+	cfg, err := d.town.Kiosk(ctx, doorID, "restaurant")
+	if err != nil {
+		t.Fatal(err)
+	}
 	var exchanges atomic.Int64
-	d.wire = prove.NewWire(d.town.RegistryURL, func(*http.Request) prove.Fault {
-		if exchanges.Add(1)%5 == 0 {
+	d.wire = prove.NewWire(func(r *http.Request) prove.Fault {
+		if r.URL.Path != wire.EnrolPath && r.URL.Path != wire.BundlePath && exchanges.Add(1)%5 == 0 {
 			return prove.Lost
 		}
 		return prove.None
 	})
-	server := httptest.NewServer(d.wire)
+	d.wire.Join(d.town.RegistryURL, cfg.Data)
+	certificate, err := d.town.CA.NewServer("127.0.0.1", time.Now)
+	if err != nil {
+		t.Fatal(err)
+	}
+	stop := d.wire.Start(l, certificate.Certificate)
 	t.Cleanup(func() {
 		if d.life != nil {
 			d.life.kill()
 		}
-		server.Close()
+		stop()
 		cancel()
 		if err := <-done; err != nil {
 			t.Error(err)
@@ -120,26 +134,18 @@ func newDoor(t *testing.T) *door {
 		}
 	})
 
-	cfg := d.town.Kiosk(doorID)
+	if _, err := d.town.Enrol(ctx, cfg); err != nil {
+		t.Fatal(err)
+	}
 	d.journal, d.config = cfg.Journal(), filepath.Join(dir, "kiosk.toml")
 	prompts := filepath.Join(dir, "prompts")
-	for _, folder := range []string{cfg.Data, prompts, filepath.Dir(d.picture)} {
+	for _, folder := range []string{prompts, filepath.Dir(d.picture)} {
 		if err := os.MkdirAll(folder, 0o700); err != nil {
 			t.Fatal(err)
 		}
 	}
-	bundle, err := os.ReadFile(filepath.Join(dir, "registry-bundle.cbor"))
-	if err != nil {
-		t.Fatal(err)
-	}
 	text := fmt.Sprintf(`data = %q
 log_level = "debug"
-[kiosk]
-id = %q
-[registry]
-url = %q
-token = %q
-root = %q
 [camera]
 source = "folder:%s?loop&fps=50"
 [sound]
@@ -149,10 +155,9 @@ prompts = %q
 panels = []
 [clock]
 unsure = "admit"
-`, cfg.Data, doorID, server.URL, cfg.Registry.Token, cfg.Registry.Root, filepath.Dir(d.picture), filepath.Join(dir, "sound.wav"), prompts)
+`, cfg.Data, filepath.Dir(d.picture), filepath.Join(dir, "sound.wav"), prompts)
 	for file, data := range map[string][]byte{
-		cfg.Bundle(): bundle,
-		d.config:     []byte(text),
+		d.config: []byte(text),
 		// A file takes sound as fast as it is written: a long prompt makes the
 		// time between its first and its last sample one that a kill can hit.
 		filepath.Join(prompts, "accepted.wav"): silence(12),

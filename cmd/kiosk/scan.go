@@ -22,6 +22,7 @@ import (
 	"github.com/munjigi/munjigi/pass"
 	"github.com/munjigi/munjigi/reader/camera"
 	"github.com/munjigi/munjigi/reader/qr"
+	"github.com/munjigi/munjigi/uplink/enrol"
 )
 
 // scanned is one line of `kiosk scan -json`.
@@ -79,6 +80,7 @@ func scan(args []string, stdout, stderr io.Writer) error {
 	if all {
 		options = qr.Options{Max: 16, Thorough: true}
 	}
+	options.Budget = budget
 	decoder := qr.New(options)
 	out := json.NewEncoder(stdout)
 	out.SetEscapeHTML(false)
@@ -227,6 +229,10 @@ func expand(names []string) ([]string, error) {
 	return out, nil
 }
 
+// budget is how long a single picture may take: nobody waits at a door, and a
+// busy machine must not make it unreadable.
+const budget = 5 * time.Second
+
 // verifier judges a well-formed pass by the bundle of the kiosk that file
 // configures; with no file nothing can be said but that.
 func verifier(file, at string) (func(*pass.Unverified) string, error) {
@@ -237,11 +243,15 @@ func verifier(file, at string) (func(*pass.Unverified) string, error) {
 	if err != nil {
 		return nil, err
 	}
+	id, err := enrol.Load(cfg.Data)
+	if err != nil {
+		return nil, fmt.Errorf("scan: enrol the kiosk first: %w", err)
+	}
 	raw, err := os.ReadFile(cfg.Bundle())
 	if err != nil {
 		return nil, fmt.Errorf("scan: the kiosk has no trust bundle yet, run it once with a network: %w", err)
 	}
-	bundle, err := pass.OpenBundle(raw, []byte(cfg.Registry.Root))
+	bundle, err := pass.OpenBundle(raw, id.Root)
 	if err != nil {
 		return nil, err
 	}
@@ -254,7 +264,7 @@ func verifier(file, at string) (func(*pass.Unverified) string, error) {
 		now = func() time.Time { return t }
 	}
 	return func(u *pass.Unverified) string {
-		_, err := u.Verify(now(), bundle, pass.Conditions{Skew: cfg.Clock.Skew, Facility: cfg.Kiosk.Kind, Clock: pass.ClockSure})
+		_, err := u.Verify(now(), bundle, pass.Conditions{Skew: cfg.Clock.Skew, Facility: id.Kind, Clock: pass.ClockSure})
 		if err != nil {
 			return pass.ReasonOf(err).String()
 		}

@@ -47,16 +47,18 @@ disk_up() {
   fi
 }
 
-# A registry with a kiosk and the issuers' keys, on loopback. Sets $root and $token.
+# A registry with a facility and the issuers' keys, on loopback. Sets $code, by
+# which the kiosk enrols itself when it runs.
 registry_up() {
   mkdir -p $home
+  local registry="$bin/registry" config=$home/registry/registry.toml
   "$bin/issuer" init $home/issuer >$home/issuers.toml 2>/dev/null
-  "$bin/registry" init $home/registry >/dev/null
-  cat >>$home/registry/registry.toml $home/issuers.toml
-  "$bin/registry" bundle -config $home/registry/registry.toml
-  token=$("$bin/registry" kiosk add -config $home/registry/registry.toml -id door-1 -facility hil -kind restaurant 2>/dev/null | sed -n 's/^token = "\(.*\)"/\1/p')
-  root=$(sed -n 's/^root = "\(.*\)"/\1/p' $home/registry/registry.toml)
-  "$bin/registry" serve -config $home/registry/registry.toml >"$results/registry.log" 2>&1 &
+  "$registry" init $home/registry >/dev/null
+  cat >>$config $home/issuers.toml
+  "$registry" bundle -config $config
+  code=$("$registry" kiosk code -config $config -facility "$("$registry" facility add -config $config -name hil -kind restaurant 2>/dev/null)" |
+    sed -n "s/.*kiosk enroll '\(.*\)'.*/\1/p")
+  "$registry" serve -config $config >"$results/registry.log" 2>&1 &
   key=$(find $home/issuer -name '*kko*.key')
 }
 
@@ -67,13 +69,8 @@ kiosk_toml() {
   mkdir -p "$(dirname "$1")"
   cat >"$1" <<END
 data = "$data"
-[kiosk]
-id = "door-1"
-kind = "restaurant"
 [registry]
-url = "http://127.0.0.1:8082"
-token = "$token"
-root = "$root"
+code = "$code"
 [camera]
 source = "/dev/video20"
 width = ${HIL_SIZE%x*}

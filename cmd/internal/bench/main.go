@@ -80,7 +80,7 @@ func measureLoop(ctx context.Context, dir string, visitors int) ([]figure, error
 		return nil, err
 	}
 	log := slog.New(slog.DiscardHandler)
-	t, err := town.New(ctx, dir, town.Addresses{Issuer: "127.0.0.1:0", Registry: "127.0.0.1:0"}, []string{"bench-1"}, "restaurant", time.Now, log)
+	t, err := town.New(ctx, dir, town.Addresses{Issuer: "127.0.0.1:0", Registry: "127.0.0.1:0"}, time.Now, log)
 	if err != nil {
 		return nil, err
 	}
@@ -88,7 +88,10 @@ func measureLoop(ctx context.Context, dir string, visitors int) ([]figure, error
 	phone := virtual.New(virtual.Options{Seed: 1})
 	defer phone.Close()
 	events := make(chan kiosk.Event, 16)
-	cfg := t.Kiosk("bench-1")
+	cfg, err := t.Kiosk(ctx, "bench-1", "restaurant")
+	if err != nil {
+		return nil, err
+	}
 	cfg.Screen.Panels = []string{"png:" + filepath.Join(dir, "screen.png")}
 	d, err := device.New(cfg, device.Options{
 		Dial:    func(context.Context) (camera.Source, error) { return phone, nil },
@@ -110,6 +113,11 @@ func measureLoop(ctx context.Context, dir string, visitors int) ([]figure, error
 	case <-ready:
 	case err := <-done:
 		return nil, err
+	}
+	select {
+	case <-d.Link.Enrolled():
+	case <-time.After(10 * time.Second):
+		return nil, errors.New("the kiosk was not enrolled within 10 s")
 	}
 	var decode, admit []time.Duration
 	start, frames := time.Now(), d.Kiosk.Frames()
@@ -176,7 +184,7 @@ func measureProcess(ctx context.Context, dir, binary string) ([]figure, error) {
 		return nil, err
 	}
 	log := slog.New(slog.DiscardHandler)
-	t, err := town.New(ctx, dir, town.Addresses{Issuer: "127.0.0.1:0", Registry: "127.0.0.1:0"}, []string{"bench-2"}, "restaurant", time.Now, log)
+	t, err := town.New(ctx, dir, town.Addresses{Issuer: "127.0.0.1:0", Registry: "127.0.0.1:0"}, time.Now, log)
 	if err != nil {
 		return nil, err
 	}
@@ -198,7 +206,10 @@ func measureProcess(ctx context.Context, dir, binary string) ([]figure, error) {
 			return nil, err
 		}
 	}
-	cfg := t.Kiosk("bench-2")
+	cfg, err := t.Kiosk(ctx, "bench-2", "restaurant")
+	if err != nil {
+		return nil, err
+	}
 	cfg.Camera.Source = "folder:" + pictures + "?loop&fps=30"
 	cfg.Screen.Panels = []string{"png:" + filepath.Join(dir, "screen.png")}
 	cfg.Clock.Unsure = "admit"

@@ -2,14 +2,14 @@ package device
 
 import (
 	"fmt"
-	"net/url"
 	"path/filepath"
-	"strings"
 	"time"
 
 	"github.com/munjigi/munjigi/configs"
 	"github.com/munjigi/munjigi/pass"
+	"github.com/munjigi/munjigi/pass/wire"
 	"github.com/munjigi/munjigi/reader/camera"
+	"github.com/munjigi/munjigi/uplink/enrol"
 )
 
 // Config is kiosk.toml. configs/kiosk.toml documents every key.
@@ -25,18 +25,14 @@ type Config struct {
 	Clock    ClockCfg `toml:"clock"`
 }
 
-// Kiosk says who this device is.
+// Kiosk is how the door is set up; who it is comes from its enrolment.
 type Kiosk struct {
-	ID    string `toml:"id"`
-	Kind  string `toml:"kind"`
-	Staff bool   `toml:"staff_field"`
+	Staff bool `toml:"staff_field"`
 }
 
-// Registry says where visits go and whom to trust.
+// Registry is how a fresh device gets to its registry.
 type Registry struct {
-	URL   string            `toml:"url"`
-	Token string            `toml:"token"`
-	Root  configs.PublicKey `toml:"root"`
+	Code string `toml:"code"`
 }
 
 // Camera is where light comes from.
@@ -84,7 +80,6 @@ type ClockCfg struct {
 func Defaults() Config {
 	return Config{
 		Data: "/var/lib/munjigi", LogLevel: "info",
-		Kiosk:  Kiosk{Kind: "restaurant"},
 		Camera: Camera{Source: "/dev/video0", Width: 1280, Height: 720, FPS: 30, Control: true},
 		Sound:  Sound{Output: "speaker", Volume: 80},
 		Screen: Screen{Panels: []string{"/dev/fb0"}, Size: "1024x600", Languages: []string{"ko", "en"}},
@@ -107,12 +102,6 @@ func Load(path string) (Config, error) {
 
 func (c *Config) check() error {
 	switch {
-	case c.Kiosk.ID == "":
-		return fmt.Errorf("kiosk.id is missing: give the id the registry knows this kiosk by")
-	case len(c.Registry.Root) == 0:
-		return fmt.Errorf("registry.root is missing: copy the registry's public root key")
-	case c.Registry.Token == "":
-		return fmt.Errorf("registry.token is missing: copy what `registry kiosk add` printed")
 	case c.Data == "":
 		return fmt.Errorf("data is empty: name the folder for journal and keys")
 	case c.Camera.Source == "":
@@ -130,11 +119,11 @@ func (c *Config) check() error {
 	case c.Screen.Rotate%90 != 0 || c.Screen.Rotate < 0 || c.Screen.Rotate > 270:
 		return fmt.Errorf("screen.rotate is %d: give 0, 90, 180 or 270", c.Screen.Rotate)
 	}
-	u, err := url.Parse(c.Registry.URL)
-	if err != nil || u.Host == "" || (u.Scheme != "https" && u.Scheme != "http") {
-		return fmt.Errorf("registry.url is %q: give an address like https://registry.example.kr", c.Registry.URL)
+	if c.Registry.Code != "" {
+		if _, err := wire.ParseCode(c.Registry.Code); err != nil {
+			return fmt.Errorf("registry.code: %w: copy the whole line that registry kiosk code printed, or leave it empty", err)
+		}
 	}
-	c.Registry.URL = strings.TrimSuffix(c.Registry.URL, "/")
 	if _, err := c.Screen.size(); err != nil {
 		return err
 	}
@@ -148,4 +137,4 @@ func (c *Config) check() error {
 
 // Journal and Bundle are the files below Data.
 func (c *Config) Journal() string { return filepath.Join(c.Data, "journal.db") }
-func (c *Config) Bundle() string  { return filepath.Join(c.Data, "bundle.cbor") }
+func (c *Config) Bundle() string  { return filepath.Join(c.Data, enrol.BundleFile) }

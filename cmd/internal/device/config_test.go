@@ -21,8 +21,6 @@ func TestSample(t *testing.T) {
 		t.Fatal(err)
 	}
 	want := Defaults()
-	// These have no default; the sample shows an example.
-	want.Kiosk.ID, want.Registry = got.Kiosk.ID, got.Registry
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Errorf("the sample is not the default (-default +sample):\n%s", diff)
 	}
@@ -59,15 +57,14 @@ func TestWrongSettings(t *testing.T) {
 		t.Fatal(err)
 	}
 	for _, c := range []struct{ old, new, want string }{
-		{`id = "cafe-1"`, `id = ""`, "kiosk.id is missing"},
-		{`token = "copy-it-here"`, `token = ""`, "registry.token is missing"},
+		{`code = ""`, `code = "MJE1 AND SO ON"`, "registry.code: "},
+		{`[kiosk]`, "[kiosk]\nid = 'cafe-1'", `unknown key "kiosk.id"`},
 		{`source = "/dev/video0"`, `source = ""`, "camera.source is empty"},
 		{`data = "/var/lib/munjigi"`, `data = ""`, "data is empty"},
 		{`volume = 80`, `volume = 101`, "give 0 to 100"},
 		{`unsure = "refuse"`, `unsure = "maybe"`, `give "refuse" or "admit"`},
 		{`skew = "2s"`, `skew = "1m"`, "give 0s to 10s"},
 		{`rotate = 0`, `rotate = 45`, "give 0, 90, 180 or 270"},
-		{`url = "https://registry.example.kr"`, `url = "registry.example.kr"`, "give an address like"},
 		{`size = "1024x600"`, `size = "large"`, "like 1024x600"},
 		{`panels = ["/dev/fb0"]`, `panels = ["tv"]`, "give /dev/fb0, png:FILE or web:ADDRESS"},
 		{`log_level = "info"`, `log_level = "loud"`, "give debug, info, warn or error"},

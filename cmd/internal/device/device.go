@@ -137,7 +137,12 @@ func (d *Device) uplink(o Options) (err error) {
 	}
 	d.Clock.Raise(stats.Clock)
 	c := &d.Config
-	if d.Link, err = c.NewLink(d.adopt, d.receiptKeys, d.now, o.Log); err != nil {
+	d.enroller = &enrol.Enroller{Dir: c.Data, Version: d.version}
+	var join func(context.Context) error
+	if c.Registry.Code != "" {
+		join = d.join
+	}
+	if d.Link, err = c.NewLink(d.adopt, d.receiptKeys, join, d.now, o.Log); err != nil {
 		return err
 	}
 	d.Trust = uplink.NewTrust(uplink.TrustConfig{Link: d.Link, File: c.Bundle()}, d.now, o.Log)
@@ -145,8 +150,18 @@ func (d *Device) uplink(o Options) (err error) {
 	d.Sender = uplink.NewSender(uplink.SenderConfig{Link: d.Link, Keys: d.receiptKeys}, d.Journal, d.now, o.Log)
 	d.heartbeat = uplink.NewHeartbeat(d.Link, d.facts, o.Log)
 	d.timekeeper = uplink.NewTimekeeper(d.Link, d.Clock, d.receiptKeys, o.Now, o.Log)
-	d.enroller = &enrol.Enroller{Dir: c.Data, Version: d.version}
 	return nil
+}
+
+// join follows the code in the configuration: whoever put it there has
+// confirmed it.
+func (d *Device) join(ctx context.Context) error {
+	offer, err := d.enroller.Look(ctx, d.Config.Registry.Code)
+	if err != nil {
+		return err
+	}
+	_, err = offer.Accept(ctx)
+	return err
 }
 
 // adopt gives the journal to the kiosk that this device is.
@@ -183,18 +198,8 @@ func (d *Device) receiptKeys() []ed25519.PublicKey {
 }
 
 // NewLink is the way to the registry; adopt may be nil.
-func (c *Config) NewLink(adopt func(*enrol.Identity) error, keys func() []ed25519.PublicKey, now func() time.Time, log *slog.Logger) (*uplink.Link, error) {
-	return uplink.NewLink(uplink.LinkConfig{Dir: c.Data, Adopt: adopt, Keys: keys, Account: c.account()}, now, log)
-}
-
-// account is the bridge for devices that are configured instead of enrolled.
-func (c *Config) account() *uplink.Account {
-	if c.Registry.Token == "" {
-		return nil
-	}
-	return &uplink.Account{Token: c.Registry.Token, Identity: enrol.Identity{
-		Address: c.Registry.URL, Root: ed25519.PublicKey(c.Registry.Root), Kiosk: c.Kiosk.ID, Kind: c.Kiosk.Kind,
-	}}
+func (c *Config) NewLink(adopt func(*enrol.Identity) error, keys func() []ed25519.PublicKey, join func(context.Context) error, now func() time.Time, log *slog.Logger) (*uplink.Link, error) {
+	return uplink.NewLink(uplink.LinkConfig{Dir: c.Data, Adopt: adopt, Keys: keys, Join: join}, now, log)
 }
 
 // NewVoice is the loudspeaker and its prompts.

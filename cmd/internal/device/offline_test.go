@@ -68,7 +68,7 @@ func TestOffline(t *testing.T) {
 		if want := at.Truncate(time.Millisecond); !v.Scanned.Equal(want) {
 			t.Errorf("visit %d was scanned at %v, the registry says %v", v.Seq, want, v.Scanned)
 		}
-		if v.Received.Before(v.Scanned) || v.Facility != id+"'s facility" {
+		if v.Received.Before(v.Scanned) || v.Kiosk != p.kiosk {
 			t.Errorf("visit %d: %+v", v.Seq, v)
 		}
 	}

@@ -4,8 +4,8 @@ import (
 	"bytes"
 	"context"
 	"log/slog"
+	"net"
 	"net/http"
-	"net/http/httptest"
 	"os"
 	"path/filepath"
 	"sync"
@@ -18,6 +18,7 @@ import (
 	"github.com/munjigi/munjigi/cmd/internal/tasks"
 	"github.com/munjigi/munjigi/cmd/internal/town"
 	"github.com/munjigi/munjigi/kiosk"
+	"github.com/munjigi/munjigi/pass/wire"
 	"github.com/munjigi/munjigi/reader/camera"
 	"github.com/munjigi/munjigi/registry/store"
 	"github.com/munjigi/munjigi/uplink/clock"
@@ -27,14 +28,16 @@ const id = "door-1"
 
 // party is a town with one kiosk in it, and the wire between them.
 type party struct {
-	t    *testing.T
-	dir  string
-	town *town.Town
-	wire *prove.Wire
-	cfg  device.Config
-	logs *buffer
-	log  *slog.Logger
-	end  func() // stops the town; also called at the test's end
+	t        *testing.T
+	dir      string
+	town     *town.Town
+	wire     *prove.Wire
+	cfg      device.Config
+	kiosk    string // its id
+	enrolled atomic.Bool
+	logs     *buffer
+	log      *slog.Logger
+	end      func() // stops the town; also called at the test's end
 
 	start time.Time
 	ahead atomic.Int64 // ns
@@ -55,16 +58,34 @@ func newParty(t *testing.T, fault func(*http.Request) prove.Fault) *party {
 	p := &party{t: t, dir: t.TempDir(), logs: new(buffer), start: time.Now()}
 	p.log = slog.New(slog.NewTextHandler(p.logs, &slog.HandlerOptions{Level: slog.LevelDebug}))
 	ctx, cancel := context.WithCancel(context.Background())
-	var err error
-	if p.town, err = town.New(ctx, p.dir, town.Addresses{Issuer: "127.0.0.1:0", Registry: "127.0.0.1:0"}, []string{id}, "restaurant", p.now, p.log); err != nil {
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	a := town.Addresses{Issuer: "127.0.0.1:0", Registry: "127.0.0.1:0", Public: "https://" + l.Addr().String()}
+	if p.town, err = town.New(ctx, p.dir, a, p.now, p.log); err != nil {
 		t.Fatal(err)
 	}
 	done := make(chan error, 1)
 	go func() { done <- tasks.Run(ctx, p.log, func() {}, p.town.Tasks()...) }()
-	p.wire = prove.NewWire(p.town.RegistryURL, fault)
-	server := httptest.NewServer(p.wire)
+	if p.cfg, err = p.town.Kiosk(ctx, id, "restaurant"); err != nil {
+		t.Fatal(err)
+	}
+	// Enrolled on an earlier day with a network.
+	p.wire = prove.NewWire(func(r *http.Request) prove.Fault {
+		if fault == nil || r.URL.Path == wire.EnrolPath || !p.enrolled.Load() {
+			return prove.None
+		}
+		return fault(r)
+	})
+	p.wire.Join(p.town.RegistryURL, p.cfg.Data)
+	certificate, err := p.town.CA.NewServer("127.0.0.1", p.now)
+	if err != nil {
+		t.Fatal(err)
+	}
+	stop := p.wire.Start(l, certificate.Certificate)
 	p.end = sync.OnceFunc(func() {
-		server.Close()
+		stop()
 		cancel()
 		if err := <-done; err != nil {
 			t.Error(err)
@@ -74,21 +95,20 @@ func newParty(t *testing.T, fault func(*http.Request) prove.Fault) *party {
 		}
 	})
 	t.Cleanup(p.end)
-	p.cfg = p.town.Kiosk(id)
-	p.cfg.Registry.URL = server.URL
-	p.enrol()
+	i, err := p.town.Enrol(ctx, p.cfg)
+	if err != nil {
+		t.Fatal(err)
+	}
+	p.kiosk = i.Kiosk
+	p.enrolled.Store(true)
 	return p
 }
 
-// enrol puts the town's bundle on the device's disk, as an earlier day with a
-// network did.
-func (p *party) enrol() {
+// refresh puts the town's bundle on the device's disk, as a network would.
+func (p *party) refresh() {
 	p.t.Helper()
 	raw, err := os.ReadFile(filepath.Join(p.dir, "registry-bundle.cbor"))
 	if err != nil {
-		p.t.Fatal(err)
-	}
-	if err := os.MkdirAll(p.cfg.Data, 0o700); err != nil {
 		p.t.Fatal(err)
 	}
 	if err := os.WriteFile(p.cfg.Bundle(), raw, 0o600); err != nil {

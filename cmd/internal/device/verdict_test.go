@@ -27,7 +27,7 @@ func TestVerdicts(t *testing.T) {
 	}); err != nil {
 		t.Fatal(err)
 	}
-	p.enrol()
+	p.refresh()
 	board := prove.NewBoard()
 	r := p.open(board)
 	first := p.pass(town.Good)

@@ -7,26 +7,31 @@ import (
 	"context"
 	"crypto/ed25519"
 	"crypto/rand"
-	"encoding/hex"
 	"errors"
 	"fmt"
 	"log/slog"
 	"net"
+	"net/url"
 	"os"
 	"path/filepath"
 	"time"
 
 	"github.com/munjigi/munjigi/cmd/internal/device"
 	"github.com/munjigi/munjigi/cmd/internal/tasks"
-	"github.com/munjigi/munjigi/configs"
 	"github.com/munjigi/munjigi/issuer"
 	"github.com/munjigi/munjigi/pass"
 	"github.com/munjigi/munjigi/registry"
+	"github.com/munjigi/munjigi/registry/devices"
 	"github.com/munjigi/munjigi/registry/store"
+	"github.com/munjigi/munjigi/uplink/enrol"
 )
 
 // Addresses are where the servers listen, host:port; port 0 picks a free one.
-type Addresses struct{ Issuer, Registry string }
+type Addresses struct {
+	Issuer, Registry string
+	// Public is the https URL that kiosks reach the registry by, "" for its own.
+	Public string
+}
 
 // Town is one of each.
 type Town struct {
@@ -34,24 +39,24 @@ type Town struct {
 	Issuer      *issuer.Server
 	Registry    *registry.Server
 	Store       *store.DB
+	Devices     *devices.Book
+	CA          *devices.CA
 	IssuerURL   string
 	RegistryURL string
 
 	root     ed25519.PrivateKey
 	receipt  ed25519.PrivateKey
 	brands   []issuer.Brand
-	tokens   map[string]string // by kiosk id
+	places   map[string]string // id of a facility by its name
 	policies map[string]pass.Policy
 	serve    []tasks.Task
 	now      func() time.Time
 	log      *slog.Logger
 }
 
-// New founds a town in dir with a kiosk account for each id in kiosks, all of
-// the facility kind given. Run Tasks; Close at the end.
-func New(ctx context.Context, dir string, a Addresses, kiosks []string, kind string, now func() time.Time, log *slog.Logger) (*Town, error) {
-	t := &Town{Dir: dir, now: now, log: log, tokens: map[string]string{}, policies: map[string]pass.Policy{}}
-	var err error
+// New founds a town in dir. Run Tasks; Close at the end.
+func New(ctx context.Context, dir string, a Addresses, now func() time.Time, log *slog.Logger) (t *Town, err error) {
+	t = &Town{Dir: dir, now: now, log: log, places: map[string]string{}, policies: map[string]pass.Policy{}}
 	if t.brands, err = issuer.SampleBrands(); err != nil {
 		return nil, err
 	}
@@ -65,13 +70,6 @@ func New(ctx context.Context, dir string, a Addresses, kiosks []string, kind str
 			return nil, fmt.Errorf("make a key: %w", err)
 		}
 	}
-	if err := t.Publish(1, nil); err != nil {
-		return nil, err
-	}
-	bundles, err := registry.OpenBundleFile(t.bundleFile(), t.root.Public().(ed25519.PublicKey), log)
-	if err != nil {
-		return nil, err
-	}
 	keys, err := store.OpenDayKeys(filepath.Join(dir, "day-keys"))
 	if err != nil {
 		return nil, err
@@ -79,33 +77,67 @@ func New(ctx context.Context, dir string, a Addresses, kiosks []string, kind str
 	if t.Store, err = store.Open(ctx, filepath.Join(dir, "registry.db"), keys); err != nil {
 		return nil, err
 	}
-	var accounts []registry.Kiosk
-	for _, id := range kiosks {
-		token := make([]byte, 24)
-		rand.Read(token) // never fails
-		t.tokens[id] = hex.EncodeToString(token)
-		accounts = append(accounts, registry.Kiosk{ID: id, Facility: facilityOf(id), Kind: kind, Token: registry.TokenHash(t.tokens[id])})
-	}
-	if t.Registry, err = registry.New(registry.Config{Kiosks: accounts, Receipt: t.receipt, Bundles: bundles, Store: t.Store, Now: now, Log: log}); err != nil {
-		return nil, errors.Join(err, t.Store.Close())
-	}
-	if t.Issuer, err = issuer.New(issuer.Config{
-		Brands: t.brands, Health: issuer.DemoHealth{}, Now: now, Log: log,
-		Helpline: issuer.Helpline{Number: "000-0000-0000", Hours: "시연용 번호입니다", HoursEN: "a number for the demo only"},
-	}); err != nil {
-		return nil, errors.Join(err, t.Store.Close())
-	}
-	if t.IssuerURL, err = t.listen("issuer", a.Issuer, t.Issuer.Serve); err == nil {
-		t.RegistryURL, err = t.listen("registry", a.Registry, t.Registry.Serve)
-	}
-	if err != nil {
+	if err := errors.Join(t.openRegistry(a), t.openIssuer(a)); err != nil {
 		return nil, errors.Join(err, t.Store.Close())
 	}
 	t.serve = append(t.serve, store.NewRetention(t.Store, store.NewAudit(t.Store, t.receipt, now), now, log))
 	return t, nil
 }
 
-func (t *Town) listen(name, address string, serve func(context.Context, net.Listener) error) (url string, err error) {
+func (t *Town) openIssuer(a Addresses) (err error) {
+	if t.Issuer, err = issuer.New(issuer.Config{
+		Brands: t.brands, Health: issuer.DemoHealth{}, Now: t.now, Log: t.log,
+		Helpline: issuer.Helpline{Number: "000-0000-0000", Hours: "시연용 번호입니다", HoursEN: "a number for the demo only"},
+	}); err != nil {
+		return err
+	}
+	t.IssuerURL, err = t.listen("issuer", "http", a.Issuer, t.Issuer.Serve)
+	return err
+}
+
+func (t *Town) openRegistry(a Addresses) error {
+	if err := t.Publish(1, nil); err != nil {
+		return err
+	}
+	bundles, err := registry.OpenBundleFile(t.bundleFile(), t.Root(), t.log)
+	if err != nil {
+		return err
+	}
+	if t.CA, err = devices.CreateCA(filepath.Join(t.Dir, "ca.crt"), filepath.Join(t.Dir, "ca.key"), "the town's kiosks", t.now()); err != nil {
+		return err
+	}
+	// The address stands in what the server is made of, and a free port is known
+	// only when it listens.
+	if t.RegistryURL, err = t.listen("registry", "https", a.Registry, func(ctx context.Context, l net.Listener) error { return t.Registry.Serve(ctx, l) }); err != nil {
+		return err
+	}
+	if a.Public == "" {
+		a.Public = t.RegistryURL
+	}
+	certificate, err := t.CA.NewServer(hostOf(t.RegistryURL), t.now)
+	if err != nil {
+		return err
+	}
+	if t.Devices, err = devices.New(devices.Config{
+		SQL: t.Store.SQL(), CA: t.CA, Receipt: t.receipt, Root: t.Root(), Name: "문지기 마을", Address: a.Public,
+	}); err != nil {
+		return err
+	}
+	t.Registry, err = registry.New(registry.Config{
+		Receipt: t.receipt, Bundles: bundles, Store: t.Store, Devices: t.Devices, Certificate: certificate.Certificate, Now: t.now, Log: t.log,
+	})
+	return err
+}
+
+func hostOf(address string) string {
+	u, err := url.Parse(address)
+	if err != nil {
+		return "localhost"
+	}
+	return u.Hostname()
+}
+
+func (t *Town) listen(name, scheme, address string, serve func(context.Context, net.Listener) error) (url string, err error) {
 	l, err := net.Listen("tcp", address)
 	if err != nil {
 		return "", fmt.Errorf("listen for the %s: another program may use %s, choose another address: %w", name, address, err)
@@ -113,9 +145,9 @@ func (t *Town) listen(name, address string, serve func(context.Context, net.List
 	t.serve = append(t.serve, tasks.Func{Name: name, Do: func(ctx context.Context) error { return serve(ctx, l) }})
 	at := l.Addr().(*net.TCPAddr)
 	if at.IP.IsUnspecified() { // listening on all addresses: this machine's own name for them
-		return fmt.Sprintf("http://localhost:%d", at.Port), nil
+		return fmt.Sprintf("%s://localhost:%d", scheme, at.Port), nil
 	}
-	return "http://" + at.String(), nil
+	return scheme + "://" + at.String(), nil
 }
 
 // Tasks are the servers, in the order issuer, registry, retention.
@@ -157,28 +189,53 @@ func (t *Town) Publish(n uint64, edit func(*pass.Contents)) error {
 	return nil
 }
 
-// Kiosk is the configuration of one of the town's kiosks, without devices:
-// set camera, sound and screen.
-func (t *Town) Kiosk(id string) device.Config {
+// Kiosk is the configuration of a fresh kiosk of the town, without devices: set
+// camera, sound and screen. It enrols itself when it runs, by the code in it;
+// Enrol does so before.
+func (t *Town) Kiosk(ctx context.Context, name, kind string) (device.Config, error) {
 	c := device.Defaults()
-	c.Data = filepath.Join(t.Dir, id)
-	c.Kiosk = device.Kiosk{ID: id, Kind: "restaurant", Staff: true}
-	c.Registry = device.Registry{URL: t.RegistryURL, Token: t.tokens[id], Root: configs.PublicKey(t.Root())}
+	c.Data = filepath.Join(t.Dir, name)
+	c.Kiosk = device.Kiosk{Staff: true}
 	c.Screen.Panels, c.Sound.Output = nil, "off"
-	return c
+	var err error
+	c.Registry.Code, err = t.Code(ctx, name, kind, "")
+	return c, err
 }
 
-func facilityOf(kiosk string) string { return kiosk + "'s facility" }
+// Code makes an enrolment code for a facility of this name, which is entered
+// where it is new. replaces, if not empty, is the kiosk whose place it takes.
+func (t *Town) Code(ctx context.Context, name, kind, replaces string) (string, error) {
+	id, known := t.places[name]
+	if !known {
+		f, err := t.Devices.AddFacility(ctx, name, kind, "", t.now())
+		if err != nil {
+			return "", err
+		}
+		id = f.ID
+		t.places[name] = id
+	}
+	text, _, err := t.Devices.NewCode(ctx, id, "", replaces, 24*time.Hour, t.now())
+	return text, err
+}
 
-// Visits are those of a kiosk that the registry holds.
-func (t *Town) Visits(ctx context.Context, kiosk string) ([]store.Visit, error) {
+// Enrol makes a device a kiosk over the registry's own API: its task must run.
+func (t *Town) Enrol(ctx context.Context, c device.Config) (*enrol.Identity, error) {
+	offer, err := (&enrol.Enroller{Dir: c.Data, Version: "town"}).Look(ctx, c.Registry.Code)
+	if err != nil {
+		return nil, err
+	}
+	return offer.Accept(ctx)
+}
+
+// Visits are those of a facility that the registry holds.
+func (t *Town) Visits(ctx context.Context, name string) ([]store.Visit, error) {
 	now := t.now()
-	return t.Store.Visits(ctx, facilityOf(kiosk), now.AddDate(0, -2, 0), now.AddDate(0, 2, 0))
+	return t.Store.Visits(ctx, t.places[name], now.AddDate(0, -2, 0), now.AddDate(0, 2, 0))
 }
 
-// Uploaded says which of a kiosk's visits the registry holds, and how often.
-func (t *Town) Uploaded(ctx context.Context, kiosk string) (map[uint64]int, error) {
-	visits, err := t.Visits(ctx, kiosk)
+// Uploaded says which of a facility's visits the registry holds, and how often.
+func (t *Town) Uploaded(ctx context.Context, name string) (map[uint64]int, error) {
+	visits, err := t.Visits(ctx, name)
 	if err != nil {
 		return nil, err
 	}
