@@ -14,6 +14,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
+	"github.com/munjigi/munjigi/pass"
 	"github.com/munjigi/munjigi/pass/cose"
 	"github.com/munjigi/munjigi/pass/wire"
 )
@@ -332,4 +333,55 @@ func FuzzVisits(f *testing.F) {
 			}
 		}
 	})
+}
+
+// Weeks later a visit is judged by the key and the policy of its own time, and
+// by nothing that came since.
+func TestKeysOfTheirTime(t *testing.T) {
+	retired := t0.Add(-20 * day)
+	h := newHouse(t, func(c *Config) {
+		contents := contents(9)
+		contents.Issuers = []pass.Issuer{{ID: "kko", Keys: []pass.Key{
+			pass.NewKey(public("kko"), t0.Add(-400*day), retired),
+			pass.NewKey(public("kko 2"), retired.Add(-35*day), t0.Add(300*day)),
+		}}, {ID: "old", Keys: []pass.Key{pass.NewKey(public("old"), t0.Add(-60*day), t0.Add(60*day))}, RevokedAt: t0.Add(-5 * day).Unix()}}
+		raw, err := pass.SignBundle(key("root"), contents)
+		if err != nil {
+			t.Fatal(err)
+		}
+		c.Bundles = fixed{opened(t, raw)}
+	})
+	by := func(signer, issuer string, n uint64, at time.Time) wire.Visit {
+		return wire.Visit{Seq: n, At: at.Add(3 * time.Second).UnixMilli(), Pass: passOf(t, signer, issuer, n, at)}
+	}
+	got := h.send(t, "door-1",
+		by("kko", "kko", 1, retired.Add(-7*day)),        // 27 days ago, by the key of then
+		by("kko", "kko", 2, retired.Add(-time.Second)),  // its last second
+		by("kko", "kko", 3, retired.Add(time.Second)),   // by a key that was retired
+		by("kko 2", "kko", 4, retired.Add(time.Second)), // by the next one
+		by("kko 2", "kko", 5, t0),
+		by("old", "old", 6, t0.Add(-6*day)), // before it was revoked
+		by("old", "old", 7, t0.Add(-4*day)),
+		by("kko", "kko", 8, t0.Add(-29*day)), // nobody may keep it any more
+	)
+	want := []string{"stored", "stored", "unknown-key", "stored", "stored", "stored", "revoked", wire.ReasonRetention}
+	if diff := cmp.Diff(want, got); diff != "" {
+		t.Error(diff)
+	}
+}
+
+// A registry under load says so in its receipts.
+func TestReceiptAnnouncesAPause(t *testing.T) {
+	h := newHouse(t)
+	body, batch := h.encode(t, "door-1", visit(t, "kko", 1, t0))
+	for inUse, want := range map[int64]time.Duration{0: 0, 319: 5 * time.Second} {
+		h.inUse.Store(inUse)
+		w := httptest.NewRecorder()
+		h.Handler().ServeHTTP(w, h.request("door-1", body))
+		h.inUse.Store(0)
+		receipt, err := wire.OpenReceipt(w.Body.Bytes(), h.Bundles.Bundle().ReceiptKeys(), body, batch)
+		if err != nil || receipt.Wait() != want {
+			t.Errorf("%d in use: waits %s, %v", inUse, receipt.Wait(), err)
+		}
+	}
 }
