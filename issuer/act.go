@@ -1,6 +1,7 @@
 package issuer
 
 import (
+	_ "embed"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -178,6 +179,9 @@ func (c *call) state() State {
 	}
 	return st
 }
+
+//go:embed openapi.yaml
+var openAPI []byte
 
 // apiState answers GET /v1/b/{brand}.
 func (s *Server) apiState(w http.ResponseWriter, r *http.Request) {

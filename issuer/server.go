@@ -136,6 +136,10 @@ func (s *Server) Handler() http.Handler {
 	mux.HandleFunc("GET /app/pass/waiting", s.appWaiting)
 	mux.HandleFunc("GET /help", s.help)
 	mux.HandleFunc("POST /v1/passes", s.passes)
+	mux.HandleFunc("GET /v1/openapi.yaml", func(w http.ResponseWriter, _ *http.Request) {
+		w.Header().Set("Content-Type", "application/yaml")
+		w.Write(openAPI)
+	})
 	mux.HandleFunc("GET /v1/b/{brand}", s.apiState)
 	mux.HandleFunc("POST /v1/b/{brand}/{page...}", s.apiPost)
 	mux.HandleFunc("GET /web/{file}", s.pages.file)

@@ -23,7 +23,9 @@ func (c *call) withdraw(in url.Values) error {
 		return err
 	}
 	*c.visit = visit{}
-	c.person = nil
+	if err := c.know(); err != nil {
+		return err
+	}
 	c.then = c.base + "/gone"
 	if !until.IsZero() {
 		c.then += "?until=" + until.Format(time.DateOnly)
