@@ -20,6 +20,7 @@ let lock = null; // wake lock
 let nonce = page.dataset.nonce;
 let token = ""; // stands for the PIN while this page is open
 let typed = ""; // the PIN, until it is sent
+let made = 0; // codes on this page so far
 
 function state(name) {
   page.dataset.state = name;
@@ -108,6 +109,7 @@ async function renew() {
     box.querySelector("svg")?.remove();
     box.append(document.importNode(drawing, true));
     code = { ...sent, until: pass.left };
+    page.dataset.made = ++made;
     state("valid");
     said.textContent = said.dataset.renewed;
     tick();

@@ -1,0 +1,433 @@
+package main
+
+import (
+	"bytes"
+	"context"
+	"crypto/ed25519"
+	"fmt"
+	"image"
+	"image/draw"
+	"image/png"
+	"log/slog"
+	"net"
+	"net/http"
+	"path/filepath"
+	"regexp"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/munjigi/munjigi/cmd/internal/chromium"
+	"github.com/munjigi/munjigi/issuer"
+	"github.com/munjigi/munjigi/pass"
+	"github.com/munjigi/munjigi/reader/qr"
+)
+
+// wallet is an issuer to which browsers can go, and what kiosks trust.
+type wallet struct {
+	port   string
+	bundle *pass.Bundle
+}
+
+func newWallet(t *testing.T) *wallet {
+	t.Helper()
+	brands, err := issuer.SampleBrands()
+	if err != nil {
+		t.Fatal(err)
+	}
+	now := time.Now()
+	contents := pass.Contents{Number: 1, Issued: now.Unix(), Expires: now.Add(time.Hour).Unix()}
+	for i := range brands {
+		public, private, err := ed25519.GenerateKey(nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		brands[i].Key = private
+		contents.Issuers = append(contents.Issuers, pass.Issuer{ID: brands[i].ID, Keys: []pass.Key{pass.NewKey(public, now.Add(-time.Hour), now.Add(time.Hour))}})
+	}
+	public, root, err := ed25519.GenerateKey(nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	raw, err := pass.SignBundle(root, contents)
+	if err != nil {
+		t.Fatal(err)
+	}
+	w := &wallet{}
+	if w.bundle, err = pass.OpenBundle(raw, public); err != nil {
+		t.Fatal(err)
+	}
+	s, err := issuer.New(issuer.Config{
+		Brands: brands, Health: issuer.DemoHealth{}, Now: time.Now, Log: slog.New(slog.DiscardHandler),
+		Helpline: issuer.Helpline{Number: "02-000-0000", Hours: "평일 09:00–18:00 (점심 12:00–13:00 제외)", HoursEN: "weekdays 9:00–18:00, closed 12:00–13:00"},
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	l, err := net.Listen("tcp", ":0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, w.port, _ = net.SplitHostPort(l.Addr().String())
+	ctx, stop := context.WithCancel(t.Context())
+	done := make(chan error, 1)
+	go func() { done <- s.Serve(ctx, l) }()
+	t.Cleanup(func() {
+		stop()
+		if err := <-done; err != nil {
+			t.Error(err)
+		}
+	})
+	return w
+}
+
+// at is an address of this machine: to its own name browsers give what they
+// give over https, to another one in the network they do not.
+func (w *wallet) at(path string) string { return "http://localhost:" + w.port + path }
+
+func (w *wallet) plain(t *testing.T, path string) string {
+	t.Helper()
+	addresses, err := net.InterfaceAddrs()
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, a := range addresses {
+		if n, ok := a.(*net.IPNet); ok && !n.IP.IsLoopback() && n.IP.To4() != nil && !n.IP.IsLinkLocalUnicast() {
+			return "http://" + net.JoinHostPort(n.IP.String(), w.port) + path
+		}
+	}
+	t.Skip("this machine has no address but its own: plain http in a network cannot be tried")
+	return ""
+}
+
+var looked = map[string]bool{}
+
+// look holds the page to what every page must be and takes its picture.
+func look(t *testing.T, p *chromium.Page, name string) {
+	t.Helper()
+	if looked[name] {
+		return
+	}
+	looked[name] = true
+	if n := p.Overflow(); n > 0 {
+		t.Errorf("%s is %d pixels wider than the window", name, n)
+	}
+	for _, v := range chromium.Serious(p.Axe()) {
+		t.Errorf("%s: %s", name, v)
+	}
+	p.Save(chromium.Out(t, filepath.Join("issuer", name+".png")))
+	p.Zoom(200)
+	if n := p.Overflow(); n > 0 {
+		t.Errorf("%s with text at 200%% is %d pixels wider than the window", name, n)
+	}
+	p.Zoom(100)
+}
+
+func phoneWindow(t *testing.T) *chromium.Page {
+	t.Helper()
+	p := chromium.Start(t)
+	p.Size(360, 740, false)
+	return p
+}
+
+// message is the code in the newest message to a number.
+func (w *wallet) message(t *testing.T, number string) string {
+	t.Helper()
+	resp, err := http.Get(w.at("/app/sms"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer resp.Body.Close()
+	var b bytes.Buffer
+	if _, err := b.ReadFrom(resp.Body); err != nil {
+		t.Fatal(err)
+	}
+	m := regexp.MustCompile(`(?s)` + number + ` .*?\[([0-9]{6})\]`).FindStringSubmatch(b.String())
+	if m == nil {
+		t.Fatal("no message came to " + number)
+	}
+	return m[1]
+}
+
+const go_ = "button.primary"
+
+type person struct{ name, phone, birth, sex string }
+
+// bySMS fills the form from the choice on. name tells pictures apart.
+func (w *wallet) bySMS(t *testing.T, p *chromium.Page, who person, name string) {
+	t.Helper()
+	look(t, p, name+"-choose")
+	p.Follow(`button[value=sms]`)
+	look(t, p, name+"-sms")
+	p.Fill("name", who.name, "birth", who.birth, "sex", who.sex, "phone", who.phone)
+	p.Tick(`input[value=skt]`)
+	p.Tick(`fieldset [data-all]`)
+	p.Follow(go_)
+	look(t, p, name+"-sms-code")
+	p.Fill("code", "000000")
+	if p.Follow(go_) != 422 {
+		t.Error("a wrong code is not refused")
+	}
+	look(t, p, name+"-sms-wrong")
+	p.Fill("code", w.message(t, who.phone))
+	p.Follow(go_)
+}
+
+func consent(t *testing.T, p *chromium.Page, screens int, name string) {
+	t.Helper()
+	for n := range screens {
+		look(t, p, fmt.Sprintf("%s-consent-%d", name, n+1))
+		p.Tick("[data-all]")
+		p.Follow(go_)
+	}
+}
+
+// skip lets the page believe that so many milliseconds have passed.
+func skip(p *chromium.Page, ms int) {
+	p.Eval(fmt.Sprintf(`(() => { window.real ??= performance.now.bind(performance); window.ahead = (window.ahead ?? 0) + %d; performance.now = () => window.real() + window.ahead; })()`, ms))
+}
+
+// valid waits for the n-th code of the page and reads it as a kiosk's camera does.
+func (w *wallet) valid(t *testing.T, p *chromium.Page, n int) *pass.Pass {
+	t.Helper()
+	p.Text(fmt.Sprintf(`body[data-state=valid][data-made="%d"] #count strong`, n))
+	img, err := png.Decode(bytes.NewReader(p.Picture()))
+	if err != nil {
+		t.Fatal(err)
+	}
+	gray := image.NewGray(img.Bounds())
+	draw.Draw(gray, gray.Bounds(), img, img.Bounds().Min, draw.Src)
+	symbols, err := qr.New(qr.Options{Thorough: true, Budget: time.Minute}).Decode(gray)
+	if err != nil || len(symbols) != 1 {
+		t.Fatalf("%d symbols are read from the picture of the page, %v", len(symbols), err)
+	}
+	u, err := pass.Parse(symbols[0].Text)
+	if err != nil {
+		t.Fatal(err)
+	}
+	v, err := u.Verify(time.Now(), w.bundle, pass.Conditions{Skew: chromium.Patience, Clock: pass.ClockSure})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return v
+}
+
+var hong = person{"홍길동", "01012345678", "900301", "1"}
+
+// TestWalk walks each brand's way at a phone's size: first visit, renewals by
+// themselves, the end, retry, coming back, and a copied cookie.
+func TestWalk(t *testing.T) {
+	for _, tt := range []struct {
+		brand    string
+		screens  int
+		renewals int
+		count    *regexp.Regexp
+	}{
+		{"nv", 1, 2, regexp.MustCompile(`^[0-9]+초 남음$`)}, {"kko", 2, 3, regexp.MustCompile(`^남은 시간 [0-9]+초$`)},
+		{"pas", 1, 0, regexp.MustCompile(`^[0-9]+초 남음$`)}, {"tos", 1, 2, regexp.MustCompile(`^[0-9]+초 남음$`)},
+	} {
+		t.Run(tt.brand, func(t *testing.T) {
+			w := newWallet(t)
+			p := phoneWindow(t)
+			p.Open(w.at("/"))
+			look(t, p, "home")
+			p.Follow(".brand-" + tt.brand)
+			look(t, p, tt.brand+"-menu-first")
+			p.Follow("a.primary")
+			if tt.brand == "pas" {
+				w.bySMS(t, p, hong, "identity")
+				look(t, p, "pas-device")
+				p.Fill("pin", "135790", "again", "135790")
+				p.Follow(go_)
+			}
+			if tt.brand == "nv" {
+				p.Follow("a.secondary")
+				look(t, p, "refuse")
+				p.Follow("a.primary")
+			}
+			consent(t, p, tt.screens, tt.brand)
+			if tt.brand != "pas" {
+				w.bySMS(t, p, hong, "identity")
+			}
+			first := w.valid(t, p, 1)
+			if first.Issuer() != tt.brand || first.Health() != nil {
+				t.Errorf("%s %v", first.Issuer(), first.Health())
+			}
+			if got := p.Text("#count strong"); !tt.count.MatchString(got) {
+				t.Errorf("the countdown says %q", got)
+			}
+			if wide := p.Eval(`document.querySelector("#code svg").getBoundingClientRect().width`); wide != "360" {
+				t.Errorf("the code is %s pixels wide on a screen of 360", wide)
+			}
+			look(t, p, tt.brand+"-qr")
+			ids := map[pass.ID]bool{first.ID(): true}
+			for n := range tt.renewals {
+				skip(p, 15000)
+				ids[w.valid(t, p, n+2).ID()] = true
+			}
+			skip(p, 15000)
+			if got := p.Text("[data-state=expired] .when-expired h2"); !strings.Contains(got, "인증 시간이 만료되었습니다") {
+				t.Error(got)
+			}
+			if p.Count("#code svg") != 0 {
+				t.Error("the old code is still in the page")
+			}
+			look(t, p, tt.brand+"-expired")
+			p.Tick("#retry") // no consent again
+			ids[w.valid(t, p, tt.renewals+2).ID()] = true
+			if len(ids) != tt.renewals+2 {
+				t.Errorf("%d codes, want %d", len(ids), tt.renewals+2)
+			}
+
+			// A menu behind it, and back: never the old code.
+			p.Open(w.at("/b/" + tt.brand))
+			look(t, p, tt.brand+"-menu")
+			p.Eval("history.back()")
+			if back := w.valid(t, p, 1); ids[back.ID()] {
+				t.Error("going back shows an old code")
+			}
+
+			// Without the phone's key the cookie is worth nothing.
+			p.Eval(`indexedDB.deleteDatabase("munjigi")`)
+			p.Open(w.at("/b/" + tt.brand + "/qr"))
+			if got := p.Text("h1"); !strings.Contains(got, "등록된 휴대전화가 아닙니다") {
+				got = p.Text(`form[action$="/other"] button`) // the page comes by script
+				if !strings.Contains(got, "다시 본인확인") {
+					t.Error(got)
+				}
+			}
+			look(t, p, "other")
+		})
+	}
+}
+
+// TestChild is a child's way: the guardian consents and is verified too.
+func TestChild(t *testing.T) {
+	w := newWallet(t)
+	p := phoneWindow(t)
+	p.Open(w.at("/b/nv/qr"))
+	consent(t, p, 1, "nv")
+	w.bySMS(t, p, person{"홍아기", "01011112222", "150505", "4"}, "identity")
+	look(t, p, "guardian")
+	p.Tick("[value=guardian]")
+	p.Follow(go_)
+	w.bySMS(t, p, person{"홍판서", "01033334444", "600101", "1"}, "guardian")
+	w.valid(t, p, 1)
+	p.Open(w.at("/b/nv/me"))
+	look(t, p, "me")
+	p.Tick("form[action$='/health'] [value=health]")
+	p.Follow("form[action$='/health'] button")
+	look(t, p, "me-health")
+	p.Open(w.at("/b/nv/qr"))
+	if w.valid(t, p, 1).Health() == nil {
+		t.Error("the vaccination is not in the next code")
+	}
+	p.Open(w.at("/b/nv/withdraw"))
+	look(t, p, "withdraw")
+	p.Tick("[value=withdraw]")
+	p.Follow(go_)
+	look(t, p, "gone")
+	p.Open(w.at("/b/nv/qr"))
+	if !strings.HasSuffix(p.Where(), "/consent") {
+		t.Errorf("after the withdrawal: %s", p.Where())
+	}
+}
+
+// TestTwoWindows walks PASS and mOTP with the app in a window of its own.
+func TestTwoWindows(t *testing.T) {
+	w := newWallet(t)
+	app, p := phoneWindow(t), phoneWindow(t)
+	app.Open(w.at("/app/pass"))
+	look(t, app, "app-pass-first")
+	app.Follow("a.primary")
+	w.bySMS(t, app, hong, "app")
+	app.Fill("pin", "135790", "again", "135790")
+	app.Follow(go_)
+	look(t, app, "app-pass")
+
+	p.Open(w.at("/b/kko/qr"))
+	consent(t, p, 2, "kko")
+	p.Follow("button[value=pass]")
+	look(t, p, "identity-pass")
+	p.Tick("[value=skt]")
+	p.Tick("fieldset [data-all]")
+	p.Fill("name", hong.name, "phone", hong.phone, "picture", "000000")
+	if p.Follow(go_) != 422 {
+		t.Error("a wrong picture code is not refused")
+	}
+	p.Tick("fieldset [data-all]")
+	p.Follow("button[formaction$=number]") // as on a PC: the picture is for people
+	look(t, p, "identity-number")
+	number := strings.TrimSpace(p.Text(".number"))
+	if p.Follow(go_) != 422 {
+		t.Error("not approved yet, and it goes on")
+	}
+	app.Fill("number", number)
+	app.Follow("form[action$=number] button")
+	look(t, app, "app-pass-request")
+	app.Follow("[value=approve]")
+	look(t, app, "app-pass-approved")
+	p.Follow(go_)
+	w.valid(t, p, 1)
+
+	app.Open(w.at("/app/motp"))
+	app.Follow("a.primary")
+	w.bySMS(t, app, hong, "app")
+	app.Fill("pin", "1357", "again", "1357")
+	app.Follow(go_)
+	code := strings.Fields(app.Text("#otp"))[0]
+	look(t, app, "app-motp")
+	p.Open(w.at("/b/tos/qr"))
+	consent(t, p, 1, "tos")
+	p.Follow("button[value=motp]")
+	look(t, p, "identity-motp")
+	p.Fill("phone", hong.phone)
+	p.Tick("fieldset [data-all]")
+	p.Follow(go_)
+	look(t, p, "identity-motp-code")
+	p.Fill("code", code)
+	p.Follow(go_)
+	w.valid(t, p, 1)
+}
+
+// TestPlainHTTP is the demonstration in a network without https: a PIN stands
+// for the phone's key, once a page.
+func TestPlainHTTP(t *testing.T) {
+	w := newWallet(t)
+	p := phoneWindow(t)
+	p.Open(w.plain(t, "/b/nv/qr"))
+	consent(t, p, 1, "nv")
+	w.bySMS(t, p, hong, "identity")
+	look(t, p, "device-plain")
+	p.Fill("pin", "135790", "again", "135790")
+	p.Follow(go_)
+	p.Text("[data-state=pin] #pin h2")
+	look(t, p, "qr-pin")
+	p.Fill("pin", "000000")
+	p.Tick("#pin button")
+	p.Text("#pin-wrong:not([hidden])")
+	p.Fill("pin", "135790")
+	p.Tick("#pin button")
+	w.valid(t, p, 1)
+	skip(p, 15000)
+	w.valid(t, p, 2) // renewed without the PIN
+}
+
+// TestOffline loses the connection at a renewal and comes back.
+func TestOffline(t *testing.T) {
+	w := newWallet(t)
+	p := phoneWindow(t)
+	p.Open(w.at("/b/nv/qr"))
+	consent(t, p, 1, "nv")
+	w.bySMS(t, p, hong, "identity")
+	w.valid(t, p, 1)
+	p.Eval(`(() => { window.online = fetch; window.fetch = () => Promise.reject(new TypeError("away")); })()`)
+	skip(p, 15000)
+	if got := p.Text("[data-state=offline] .when-offline h2"); !strings.Contains(got, "연결이 원활하지 않습니다") {
+		t.Error(got)
+	}
+	look(t, p, "offline")
+	p.Eval(`(() => { window.fetch = window.online; })()`)
+	p.Tick("#retry")
+	w.valid(t, p, 2)
+}
