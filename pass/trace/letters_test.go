@@ -201,7 +201,7 @@ func TestRequestAndCallRefuse(t *testing.T) {
 		want         error
 	}{
 		"good":             {good, "GET", "/v1/inquiries", t0.Add(Skew), nil},
-		"old":              {good, "GET", "/v1/inquiries", t0.Add(Skew + time.Second), ErrExpired},
+		"old":              {good, "GET", "/v1/inquiries", t0.Add(Skew + time.Second), ErrStale},
 		"from the future":  {good, "GET", "/v1/inquiries", t0.Add(-Skew - time.Second), ErrFuture},
 		"another path":     {good, "GET", "/v1/inquiries/x", t0, ErrSubject},
 		"another method":   {good, "POST", "/v1/inquiries", t0, ErrSubject},

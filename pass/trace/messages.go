@@ -45,7 +45,7 @@ func (r *Roster) OpenCall(raw []byte, method, path string, now time.Time) (Party
 	}
 	at := time.UnixMilli(c.At)
 	if now.Sub(at) > Skew {
-		return Party{}, ErrExpired
+		return Party{}, ErrStale
 	}
 	return p, judge(p, c.Officer, at, now)
 }

@@ -73,6 +73,7 @@ var (
 	ErrTwoPersons = errors.New("an order is approved by another officer than the one who asks")
 	ErrExpired    = errors.New("the time for this has passed: ask anew")
 	ErrFuture     = errors.New("the message is from the future: check the clocks")
+	ErrStale      = errors.New("the call is more than two minutes old: check this machine's clock")
 	ErrWindow     = errors.New("the window must be over, begin before it ends and be at most 24 hours long")
 	ErrPlace      = errors.New("place and reason are not those the officer signed for")
 	ErrRecipient  = errors.New("the letter is for somebody else")

@@ -66,10 +66,8 @@ func (s *Server) page(r *http.Request) ([]byte, error) {
 	if err := rows.Close(); err != nil {
 		return nil, err
 	}
-	if from == 0 {
-		if err := s.Audit.Append(ctx, KindFetched, Line{Inquiry: id, Officer: officer.ID}); err != nil {
-			return nil, err
-		}
+	if err := s.Audit.Append(ctx, KindFetched, Line{Inquiry: id, Officer: officer.ID}); err != nil {
+		return nil, err
 	}
 	return page.Encode()
 }

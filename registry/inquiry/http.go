@@ -67,6 +67,7 @@ var problems = []struct {
 	{errFacility, http.StatusNotFound, "unknown-facility"},
 	{errGroup, http.StatusNotFound, "unknown-group"},
 	{errNoCall, http.StatusUnauthorized, "no-call"},
+	{trace.ErrStale, http.StatusUnauthorized, "stale-call"},
 	{trace.ErrParty, http.StatusForbidden, "not-an-officer"},
 	{errNotYours, http.StatusForbidden, "not-yours"},
 	{trace.ErrTwoPersons, http.StatusForbidden, "one-person"},

@@ -17,6 +17,7 @@ import (
 	"time"
 
 	"github.com/google/go-cmp/cmp"
+	"golang.org/x/sync/errgroup"
 
 	"github.com/munjigi/munjigi/pass"
 	"github.com/munjigi/munjigi/pass/cose"
@@ -392,7 +393,7 @@ func TestStrangers(t *testing.T) {
 		h.want(h.do("GET", path+"/letters", nil, call), http.StatusConflict, "other-matter")
 		h.want(h.do("POST", path+"/close", nil, call), http.StatusConflict, "other-matter")
 		h.now = t0.Add(trace.Skew + time.Second)
-		h.want(h.do("GET", inquiry.Path, nil, call), http.StatusGone, "expired")
+		h.want(h.do("GET", inquiry.Path, nil, call), http.StatusUnauthorized, "stale-call")
 		h.now = t0
 
 		h.want(h.do("POST", path+"/approval", h.approval("seoul-2", order, place), nil), http.StatusNoContent, "")
@@ -578,6 +579,60 @@ func (h *house) sweep() {
 	if err := h.Sweep(h.t.Context()); err != nil {
 		h.t.Fatal(err)
 	}
+}
+
+// TestAtOnce lets eight approvals of the same inquiry race, as two processes
+// would: pass ids are grouped once.
+func TestAtOnce(t *testing.T) {
+	each(t, func(t *testing.T, h *house) {
+		h.visit("kko", 1, "f-haneul", "door-1", t0.Add(-150*time.Minute))
+		path, order, place := h.ask("seoul-1", draft())
+		approval := h.approval("seoul-2", order, place)
+		var group errgroup.Group
+		for range 8 {
+			group.Go(func() error {
+				if w := h.do("POST", path+"/approval", approval, nil); w.Code != http.StatusNoContent && w.Code != http.StatusConflict {
+					return fmt.Errorf("%d %s", w.Code, w.Body)
+				}
+				return nil
+			})
+		}
+		if err := group.Wait(); err != nil {
+			t.Fatal(err)
+		}
+		if n := len(h.page("seoul-1", path).Groups); n != 1 {
+			t.Errorf("%d groups", n)
+		}
+		kinds, _ := h.lines()
+		if diff := cmp.Diff([]string{"inquiry-asked", "inquiry-approved", "inquiry-grouped", "inquiry-fetched"}, kinds); diff != "" {
+			t.Error(diff)
+		}
+	})
+}
+
+// TestGroupedLater: what fails behind the approval is done by the next sweep or
+// fetch, and the approval stands.
+func TestGroupedLater(t *testing.T) {
+	each(t, func(t *testing.T, h *house) {
+		h.visit("kko", 1, "f-haneul", "door-1", t0.Add(-150*time.Minute))
+		for _, again := range []func(path string){
+			func(string) { h.sweep() },
+			func(path string) { h.page("seoul-1", path) },
+		} {
+			path, order, place := h.ask("seoul-1", draft())
+			if _, err := h.db.SQL().Exec(`ALTER TABLE inquiry_groups RENAME TO away`); err != nil {
+				t.Fatal(err)
+			}
+			h.want(h.do("POST", path+"/approval", h.approval("seoul-2", order, place), nil), http.StatusServiceUnavailable, "try-again")
+			if _, err := h.db.SQL().Exec(`ALTER TABLE away RENAME TO inquiry_groups`); err != nil {
+				t.Fatal(err)
+			}
+			again(path)
+			if n := len(h.page("seoul-1", path).Groups); n != 1 {
+				t.Errorf("%d groups", n)
+			}
+		}
+	})
 }
 
 // TestMany needs several groups of one issuer and several pages.
