@@ -10,6 +10,7 @@ import (
 	"fmt"
 	"log/slog"
 	"math/rand/v2"
+	"net/http"
 	"net/http/httptest"
 	"os"
 	"path/filepath"
@@ -44,6 +45,7 @@ type circle struct {
 	log     bytes.Buffer
 	issuers map[string]*issuerHouse
 	issuing errgroup.Group
+	rogue   func(path string, answer []byte) []byte // what a registry that lies answers
 }
 
 // issuerHouse is one issuer's server and what it keeps.
@@ -51,6 +53,7 @@ type issuerHouse struct {
 	dir    string
 	key    ed25519.PrivateKey // signs passes
 	db     *issuerstore.DB
+	desk   *httptest.Server
 	people []issuerstore.PersonID
 }
 
@@ -105,7 +108,17 @@ func newCircle(t *testing.T, db *store.DB) *circle {
 	if err != nil {
 		t.Fatal(err)
 	}
-	server := httptest.NewTLSServer(inquiries.Handler())
+	server := httptest.NewTLSServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if c.rogue == nil {
+			inquiries.Handler().ServeHTTP(w, r)
+			return
+		}
+		rec := httptest.NewRecorder()
+		inquiries.Handler().ServeHTTP(rec, r)
+		w.Header().Set("Content-Type", rec.Header().Get("Content-Type"))
+		w.WriteHeader(rec.Code)
+		w.Write(c.rogue(r.URL.Path, rec.Body.Bytes()))
+	}))
 	t.Cleanup(server.Close)
 	ca := pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: server.Certificate().Raw})
 	if err := os.WriteFile(c.in("ca.crt"), ca, 0o600); err != nil {
@@ -152,9 +165,9 @@ func newCircle(t *testing.T, db *store.DB) *circle {
 		if err != nil {
 			t.Fatal(err)
 		}
-		desk := httptest.NewTLSServer(&issuer.Tracer{Brands: []*trace.Identity{me}, Roster: rosters.Roster, Issued: h.db, Notes: notes, Now: clock, Log: log})
-		t.Cleanup(desk.Close)
-		add("issuer", c.must("officer", "card", "-id", brand, "-key", filepath.Join(h.dir, "trace.key"), "-address", desk.URL+issuer.TracePath))
+		h.desk = httptest.NewTLSServer(&issuer.Tracer{Brands: []*trace.Identity{me}, Roster: rosters.Roster, Issued: h.db, Notes: notes, Now: clock, Log: log})
+		t.Cleanup(h.desk.Close)
+		add("issuer", c.must("officer", "card", "-id", brand, "-key", filepath.Join(h.dir, "trace.key"), "-address", h.desk.URL+issuer.TracePath))
 	}
 	for _, f := range []string{"haneul", "museum"} {
 		if _, err := db.SQL().ExecContext(t.Context(), `INSERT INTO facilities (id, name, kind, owner, created) VALUES ($1, $2, 'cafe', '', 0)`, "f-"+f, "하늘 카페 "+f); err != nil {
