@@ -12,10 +12,7 @@ import (
 // key TLS has proved; or why nobody is served. An expired certificate is good
 // for a renewal only.
 func (s *Server) who(r *http.Request, renewal bool) (devices.Identity, refusal, bool) {
-	if who, ok := s.byToken(r); ok && !renewal {
-		return who, refusal{}, true
-	}
-	if s.Devices == nil || r.TLS == nil || len(r.TLS.PeerCertificates) == 0 {
+	if r.TLS == nil || len(r.TLS.PeerCertificates) == 0 {
 		return devices.Identity{}, refusal{status: http.StatusUnauthorized, kind: wire.ProblemNoCertificate, detail: "a kiosk shows its certificate here: enrol it with registry kiosk code"}, false
 	}
 	now := s.Now()

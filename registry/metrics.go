@@ -107,9 +107,6 @@ func (s *standing) Collect(c chan<- prometheus.Metric) {
 			gauge(oldestDesc, now.Sub(at).Seconds())
 		}
 	}
-	if s.Devices == nil {
-		return
-	}
 	if n, err := s.Devices.Census(ctx, now); err == nil {
 		gauge(kiosksDesc, float64(n.Heard), "heard")
 		gauge(kiosksDesc, float64(n.Silent), "silent")

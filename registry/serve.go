@@ -31,11 +31,10 @@ func (s *Server) Serve(ctx context.Context, l net.Listener) error {
 // that a kiosk is told what is the matter. Browsers, which have none by this
 // CA, are not bothered with a question.
 func (s *Server) tls() *tls.Config {
-	c := &tls.Config{GetCertificate: s.Certificate, MinVersion: tls.VersionTLS13, ClientAuth: tls.RequestClientCert, NextProtos: []string{"http/1.1"}}
-	if s.Devices != nil {
-		c.ClientCAs = s.Devices.CA.Pool()
+	return &tls.Config{
+		GetCertificate: s.Certificate, MinVersion: tls.VersionTLS13, NextProtos: []string{"http/1.1"},
+		ClientAuth: tls.RequestClientCert, ClientCAs: s.Devices.CA.Pool(),
 	}
-	return c
 }
 
 func server(handler http.Handler, limits Limits, log *slog.Logger) *http.Server {

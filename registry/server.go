@@ -8,7 +8,6 @@ import (
 	"encoding/hex"
 	"encoding/json"
 	"errors"
-	"fmt"
 	"log/slog"
 	"net/http"
 	"path"
@@ -57,7 +56,6 @@ func (l Limits) filled() Limits {
 // Config is what a Server stands on. Receipt, Bundles, Store, Devices, Now and
 // Log are required.
 type Config struct {
-	Kiosks  []Kiosk
 	Receipt ed25519.PrivateKey // signs receipts; its public key is in the bundle
 	Bundles Bundles
 	Store   Store
@@ -85,26 +83,11 @@ type Server struct {
 
 // New checks c and returns its server.
 func New(c Config) (*Server, error) {
-	if c.Bundles == nil || c.Store == nil || c.Now == nil || c.Log == nil || len(c.Receipt) != ed25519.PrivateKeySize {
-		return nil, errors.New("registry: bundle, store, receipt key, clock and log must all be given")
-	}
-	if c.Devices == nil && len(c.Kiosks) == 0 {
-		return nil, errors.New("registry: the book of devices must be given")
+	if c.Bundles == nil || c.Store == nil || c.Devices == nil || c.Now == nil || c.Log == nil || len(c.Receipt) != ed25519.PrivateKeySize {
+		return nil, errors.New("registry: bundle, store, book of devices, receipt key, clock and log must all be given")
 	}
 	if c.Skew == 0 {
 		c.Skew = DefaultSkew
-	}
-	ids, tokens := map[string]bool{}, map[[sha256.Size]byte]bool{}
-	for _, k := range c.Kiosks {
-		switch {
-		case k.ID == "" || k.Facility == "":
-			return nil, errors.New("registry: a kiosk needs an id and a facility")
-		case ids[k.ID]:
-			return nil, fmt.Errorf("registry: kiosk %q stands twice in the configuration", k.ID)
-		case tokens[k.Token]:
-			return nil, fmt.Errorf("registry: kiosk %q shares its token with another", k.ID)
-		}
-		ids[k.ID], tokens[k.Token] = true, true
 	}
 	c.Limits = c.Limits.filled()
 	s := &Server{Config: c, cores: make(chan struct{}, runtime.GOMAXPROCS(0)), kiosks: newLimiter(c.Limits.Kiosk), public: newLimiter(c.Limits.Public)}

@@ -174,3 +174,23 @@ func issuerAdd(_ context.Context, c *call, args []string) error {
 	fmt.Fprintln(c.stderr, "sign a bundle now: registry bundle")
 	return nil
 }
+
+// appendBlock adds text to the end of the configuration, if it fits there.
+func appendBlock(path, block string) error {
+	old, err := os.ReadFile(path)
+	if err != nil {
+		return fmt.Errorf("read the configuration: %w", err)
+	}
+	next := append(bytes.TrimRight(old, "\n"), append([]byte("\n"), block...)...)
+	if err := configs.Decode(path, next, &file{}); err != nil {
+		return fmt.Errorf("the block does not fit behind what is there: %w", err)
+	}
+	info, err := os.Stat(path)
+	if err != nil {
+		return fmt.Errorf("read the configuration: %w", err)
+	}
+	if err := renameio.WriteFile(path, next, info.Mode().Perm()); err != nil {
+		return fmt.Errorf("write the configuration: %w", err)
+	}
+	return nil
+}

@@ -3,8 +3,6 @@ package main
 import (
 	"context"
 	"crypto/ed25519"
-	"crypto/sha256"
-	"encoding/hex"
 	"errors"
 	"fmt"
 	"path/filepath"
@@ -47,7 +45,6 @@ type file struct {
 	} `toml:"tls"`
 	Issuers  []issuerBlock          `toml:"issuers"`
 	Policies map[string]policyBlock `toml:"policies"`
-	Kiosks   []kioskBlock           `toml:"kiosks"`
 }
 
 type issuerBlock struct {
@@ -66,13 +63,6 @@ type keyBlock struct {
 type policyBlock struct {
 	Mode  string    `toml:"mode"`
 	Since time.Time `toml:"since"`
-}
-
-type kioskBlock struct {
-	ID       string `toml:"id"`
-	Facility string `toml:"facility"`
-	Kind     string `toml:"kind"`
-	Token    string `toml:"token_sha256"`
 }
 
 // load reads a configuration, with its paths made relative to its folder.
@@ -135,19 +125,6 @@ func (f *file) book(db *store.DB) (*devices.Book, error) {
 		return nil, err
 	}
 	return devices.New(devices.Config{SQL: db.SQL(), CA: ca, Receipt: receipt, Root: ed25519.PublicKey(f.Root), Name: f.Name, Address: f.Address})
-}
-
-// kiosks are those that may upload.
-func (f *file) kiosks() ([]registry.Kiosk, error) {
-	all := make([]registry.Kiosk, len(f.Kiosks))
-	for i, k := range f.Kiosks {
-		hash, err := hex.DecodeString(k.Token)
-		if err != nil || len(hash) != sha256.Size {
-			return nil, fmt.Errorf("kiosk %q: token_sha256 is 64 hexadecimal digits, as registry kiosk add writes them", k.ID)
-		}
-		all[i] = registry.Kiosk{ID: k.ID, Facility: k.Facility, Kind: k.Kind, Token: [sha256.Size]byte(hash)}
-	}
-	return all, nil
 }
 
 // contents is what the bundle says at now, but for its number and its times.

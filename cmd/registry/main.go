@@ -36,7 +36,6 @@ func commands() []command {
 		{"kiosk code", "-facility ID [-name NAME] [-replace KIOSK] [-days N] [-png FILE]", "make an enrolment code for one kiosk", kioskCode},
 		{"kiosk list", "", "list the kiosks and how they are", kioskList},
 		{"kiosk revoke", "KIOSK", "refuse a kiosk from now on", kioskRevoke},
-		{"kiosk add", "-id ID -facility NAME -kind KIND", "admit a kiosk by a token (the old way)", kioskAdd},
 		{"serve", "", "run the server", serveCommand},
 		{"version", "", "say which version this is", versionCommand},
 	}, officerCommands(), inquiryCommands(), auditCommands(), backupCommands())

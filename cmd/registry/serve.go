@@ -34,10 +34,6 @@ func serveCommand(ctx context.Context, c *call, args []string) (err error) {
 	if err != nil {
 		return err
 	}
-	kiosks, err := f.kiosks()
-	if err != nil {
-		return fmt.Errorf("%s: %w", path, err)
-	}
 	bundles, err := registry.OpenBundleFile(f.Bundle, ed25519.PublicKey(f.Root), log)
 	if err != nil {
 		return err
@@ -51,11 +47,9 @@ func serveCommand(ctx context.Context, c *call, args []string) (err error) {
 	if err != nil {
 		return fmt.Errorf("%s: %w", path, err)
 	}
-	config := registry.Config{Kiosks: kiosks, Receipt: receipt, Bundles: bundles, Store: db, Devices: book, Skew: f.Skew, Now: now, Log: log}
-	if len(kiosks) == 0 { // tokens are for plain HTTP behind a proxy
-		if config.Certificate, err = f.certificate(book.CA, now); err != nil {
-			return err
-		}
+	config := registry.Config{Receipt: receipt, Bundles: bundles, Store: db, Devices: book, Skew: f.Skew, Now: now, Log: log}
+	if config.Certificate, err = f.certificate(book.CA, now); err != nil {
+		return err
 	}
 	audit := store.NewAudit(db, receipt, now)
 	inquiries, err := f.inquiries(db, audit, receipt, now, log)
