@@ -45,7 +45,26 @@ type Brand struct {
 
 	File string `toml:"-"` // its name in the folder of brands
 
-	Key ed25519.PrivateKey `toml:"-"` // signs its passes
+	Key  ed25519.PrivateKey `toml:"-"` // signs its passes
+	Next []DatedKey         `toml:"-"` // sign them from later days on
+}
+
+// DatedKey is a key that signs from a moment on. Whoever verifies must know it
+// before (keys are bundled 35 days before they sign).
+type DatedKey struct {
+	From time.Time
+	Key  ed25519.PrivateKey
+}
+
+// keyAt is the key that signs at now: the one that began last.
+func (b *Brand) keyAt(now time.Time) ed25519.PrivateKey {
+	key, from := b.Key, time.Time{}
+	for _, k := range b.Next {
+		if !k.From.After(now) && !k.From.Before(from) {
+			key, from = k.Key, k.From
+		}
+	}
+	return key
 }
 
 // Consent is one text a visitor must agree to.

@@ -77,7 +77,7 @@ func (s *Server) passes(w http.ResponseWriter, r *http.Request) {
 	}
 	var id pass.ID
 	rand.Read(id[:]) // never fails
-	text, err := pass.Issue(b.Key, b.ID, id, c.now, health)
+	text, err := pass.Issue(s.keyOf(b, c.now), b.ID, id, c.now, health)
 	if err != nil {
 		s.fail(w, b, err)
 		return

@@ -9,6 +9,7 @@ import (
 	"log/slog"
 	"net"
 	"net/http"
+	"sync"
 	"time"
 
 	"github.com/munjigi/munjigi/issuer/identity"
@@ -49,6 +50,7 @@ type Server struct {
 	pass     *identity.Pass
 	accounts *identity.Accounts
 
+	keys      sync.RWMutex // guards the brands' Next
 	locks     sessionLocks
 	addresses limiter // actions by address
 	people    limiter // codes by person
@@ -118,7 +120,26 @@ func (s *Server) Issue(now time.Time, brand string, health *pass.Health) (text s
 	}
 	var id pass.ID
 	rand.Read(id[:]) // never fails
-	return pass.Issue(b.Key, b.ID, id, now, health)
+	return pass.Issue(s.keyOf(b, now), b.ID, id, now, health)
+}
+
+// Rotate tells the server the keys that a brand signs with from later days on,
+// all of them; each takes over by itself when its day has come.
+func (s *Server) Rotate(brand string, next []DatedKey) error {
+	b := s.brands[brand]
+	if b == nil {
+		return ErrBrand
+	}
+	s.keys.Lock()
+	defer s.keys.Unlock()
+	b.Next = next
+	return nil
+}
+
+func (s *Server) keyOf(b *Brand, now time.Time) ed25519.PrivateKey {
+	s.keys.RLock()
+	defer s.keys.RUnlock()
+	return b.keyAt(now)
 }
 
 // Handler serves pages and passes.

@@ -159,7 +159,6 @@ type call struct {
 
 	then    string // where to go after an action; "": the next step
 	problem string // text key of what went wrong
-	said    string // text key of what went well
 }
 
 // open prepares a call. key is the brand's id or the app's.

@@ -90,8 +90,13 @@ func load(path string) (*file, []issuer.Brand, error) {
 		return nil, nil, fmt.Errorf("%s: %w", path, err)
 	}
 	for i := range brands {
-		if brands[i].Key, err = configs.ReadKey(in(brands[i].KeyFile)); err != nil {
-			return nil, nil, fmt.Errorf("brand %q: %w", brands[i].ID, err)
+		b := &brands[i]
+		b.KeyFile = in(b.KeyFile)
+		if b.Key, err = configs.ReadKey(b.KeyFile); err != nil {
+			return nil, nil, fmt.Errorf("brand %q: %w", b.ID, err)
+		}
+		if b.Next, err = nextKeys(b.KeyFile); err != nil {
+			return nil, nil, fmt.Errorf("brand %q: %w", b.ID, err)
 		}
 	}
 	return f, brands, nil
@@ -134,8 +139,8 @@ func initialise(dir string, now time.Time, stdout, stderr io.Writer) error {
 	return printKeys(path, now, stdout)
 }
 
-// printKeys prints the brands' public keys as blocks of registry.toml, to be
-// used for a year from now on.
+// printKeys prints the brands' public keys as blocks for `registry issuer add`:
+// the first to be used from now on, the others from their day on, each for a year.
 func printKeys(path string, now time.Time, stdout io.Writer) error {
 	_, brands, err := load(path)
 	if err != nil {
@@ -143,8 +148,16 @@ func printKeys(path string, now time.Time, stdout io.Writer) error {
 	}
 	from := now.UTC().Truncate(24 * time.Hour)
 	for _, b := range brands {
-		fmt.Fprintf(stdout, "\n[[issuers]] # %s\nid = %q\n[[issuers.keys]]\npublic     = \"%s\"\nnot_before = %s\nnot_after  = %s\n",
-			b.NameEN, b.ID, configs.Public(b.Key), from.Format(time.RFC3339), from.AddDate(1, 0, 0).Format(time.RFC3339))
+		fmt.Fprintf(stdout, "\n[[issuers]] # %s\nid = %q\n", b.NameEN, b.ID)
+		printKey(stdout, issuer.DatedKey{From: from, Key: b.Key})
+		for _, k := range b.Next {
+			printKey(stdout, k)
+		}
 	}
 	return nil
+}
+
+func printKey(stdout io.Writer, k issuer.DatedKey) {
+	fmt.Fprintf(stdout, "[[issuers.keys]]\npublic     = \"%s\"\nnot_before = %s\nnot_after  = %s\n",
+		configs.Public(k.Key), k.From.Format(time.RFC3339), k.From.AddDate(1, 0, 0).Format(time.RFC3339))
 }

@@ -18,7 +18,9 @@ import (
 const usage = `issuer makes the 15-second codes that visitors show.
 
   issuer init FOLDER               make issuer.toml, sample brands and all keys
-  issuer keys [-config FILE]       print the brands' public keys for registry.toml
+  issuer keys [-config FILE]       print the brands' public keys for registry issuer add
+  issuer rotate [-config FILE] BRAND
+                                   make a brand's next key, which signs in 35 days
   issuer serve [-config FILE]      run the server
   issuer version                   say which version this is
 
@@ -58,9 +60,16 @@ func run(ctx context.Context, args []string, now func() time.Time, stdout, stder
 			return errUsage
 		}
 		return initialise(args[1], now(), stdout, stderr)
-	case "keys", "serve":
+	case "keys", "serve", "rotate":
 		if err := flags.Parse(args[1:]); err != nil {
 			return errUsage // flag has printed it
+		}
+		if args[0] == "rotate" {
+			if flags.NArg() != 1 {
+				fmt.Fprintln(stderr, "issuer rotate takes one brand, by its id")
+				return errUsage
+			}
+			return rotate(*path, flags.Arg(0), now(), stdout, stderr)
 		}
 		if flags.NArg() > 0 {
 			fmt.Fprintf(stderr, "%s: what is %q?\n", flags.Name(), flags.Arg(0))

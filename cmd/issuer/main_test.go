@@ -157,7 +157,7 @@ func TestServeNeedsTheDataKey(t *testing.T) {
 }
 
 func TestUsage(t *testing.T) {
-	for _, args := range [][]string{{}, {"sreve"}, {"init"}, {"serve", "-x"}, {"keys", "now"}} {
+	for _, args := range [][]string{{}, {"sreve"}, {"init"}, {"serve", "-x"}, {"keys", "now"}, {"rotate"}} {
 		if _, errs, err := do(t, args...); !errors.Is(err, errUsage) || errs == "" {
 			t.Errorf("%q: %v %q", args, err, errs)
 		}

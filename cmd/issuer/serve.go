@@ -68,6 +68,7 @@ func serve(ctx context.Context, path string, now func() time.Time, stderr io.Wri
 	}
 	return tasks.Run(ctx, log, func() {},
 		tasks.Func{Name: "server", Do: func(ctx context.Context) error { return server.Serve(ctx, l) }},
+		tasks.Func{Name: "keys", Do: func(ctx context.Context) error { return followKeys(ctx, server, brands, log) }},
 		issuer.NewRetention(server))
 }
 
