@@ -137,7 +137,7 @@ var kinds = map[string]string{"door-1": "restaurant", "door-2": "restaurant", "d
 func newHouse(t testing.TB, edit ...func(*Config)) *house {
 	t.Helper()
 	h := &house{now: t0.Add(time.Minute), log: &safeBuffer{}, doors: map[string]*door{}}
-	h.store = storetest.Open(t, storetest.File(t), storetest.Keys(t))
+	h.store = storetest.Open(t, database(t), storetest.Keys(t))
 	dir := t.TempDir()
 	ca, err := devices.CreateCA(filepath.Join(dir, "ca.crt"), filepath.Join(dir, "ca.key"), "문지기 test", t0)
 	if err != nil {
