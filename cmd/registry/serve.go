@@ -11,8 +11,9 @@ import (
 	"net/url"
 	"time"
 
-	"golang.org/x/sync/errgroup"
+	"github.com/coreos/go-systemd/v22/daemon"
 
+	"github.com/munjigi/munjigi/cmd/internal/tasks"
 	"github.com/munjigi/munjigi/configs"
 	"github.com/munjigi/munjigi/registry"
 	"github.com/munjigi/munjigi/registry/devices"
@@ -71,23 +72,30 @@ func serveCommand(ctx context.Context, c *call, args []string) (err error) {
 	if err != nil {
 		return err
 	}
-	tasks, ctx := errgroup.WithContext(ctx)
+	all := []tasks.Task{
+		tasks.Func{Name: "registry", Do: func(ctx context.Context) error { return server.Serve(ctx, l) }},
+		store.NewRetention(db, audit, now, log), devices.NewTidier(book, now, log), pages,
+	}
+	if inquiries != nil {
+		all = append(all, inquiries)
+	}
 	if f.Admin != "" {
 		admin, err := listen(ctx, "admin", f.Admin)
 		if err != nil {
 			return errors.Join(err, l.Close())
 		}
-		tasks.Go(func() error { return server.ServeAdmin(ctx, admin) })
+		all = append(all, tasks.Func{Name: "admin", Do: func(ctx context.Context) error { return server.ServeAdmin(ctx, admin) }})
 	}
 	log.Info("registry listens", "address", l.Addr().String(), "url", f.Address, "bundle", bundles.Bundle().Number(), "engine", db.Dialect())
-	tasks.Go(func() error { return server.Serve(ctx, l) })
-	if inquiries != nil {
-		tasks.Go(func() error { return inquiries.Run(ctx) })
+	err = tasks.Run(ctx, log, func() { notify(log, daemon.SdNotifyReady) }, all...)
+	notify(log, daemon.SdNotifyStopping)
+	return err
+}
+
+func notify(log *slog.Logger, state string) {
+	if _, err := daemon.SdNotify(false, state); err != nil {
+		log.Warn("systemd could not be notified", "state", state, "error", err)
 	}
-	tasks.Go(func() error { return store.NewRetention(db, audit, now, log).Run(ctx) })
-	tasks.Go(func() error { return pages.Run(ctx) })
-	tasks.Go(func() error { return devices.NewTidier(book, now, log).Run(ctx) })
-	return tasks.Wait()
 }
 
 // certificate is the server's own: from [tls], or one that the device CA
