@@ -112,37 +112,38 @@ func checkJournal(cfg *device.Config, highest *clock.Clock) finding {
 	}
 	s, err := j.Stats()
 	highest.Raise(s.Clock)
-	f := finding{part: "journal", err: err, text: fmt.Sprintf("%d visits wait for the registry", s.Queue)}
-	old := time.Since(s.Oldest)
+	f := finding{part: "journal", err: err}
 	switch {
 	case err != nil:
 	case s.Destroyed > 0:
 		f.warn, f.err = true, fmt.Errorf("%d visits were destroyed unsent after 28 days: bring the registry back", s.Destroyed)
 	case s.Aside > 0:
 		f.warn, f.err = true, fmt.Errorf("%d visits were refused by the registry and set aside: ask its operator", s.Aside)
-	case s.Oldest.IsZero() || old < day:
-	case old < device.QueueOld:
-		f.warn, f.err = true, fmt.Errorf("%d visits wait, the oldest since %s: check the network", s.Queue, s.Oldest.Local().Format(time.DateTime))
 	default:
-		f.warn, f.err = true, fmt.Errorf("%d visits wait, the oldest since %s: it is destroyed in %d days, bring the registry back", s.Queue, s.Oldest.Local().Format(time.DateTime), max(int((journal.Keep-old)/day), 0))
+		f = of(device.QueueState(time.Now(), s), "journal")
+		f.warn = true // the door works, whatever waits
 	}
 	return f
 }
 
-const day = 24 * time.Hour
+// of is a state as a line of the card.
+func of(s device.State, part string) finding {
+	f := finding{part: part, text: s.Say}
+	if s.Level != display.OK {
+		f.err = errors.New(s.Say)
+		f.warn = s.Level == display.Warn
+	}
+	return f
+}
 
 func checkClock(cfg *device.Config, c *clock.Clock) finding {
 	now := c.Correct(time.Now())
-	f := finding{part: "clock", text: now.Format(time.RFC3339)}
-	by, asked := c.Differs()
-	switch {
-	case c.State(now) == pass.ClockWrong:
-		f.err = fmt.Errorf("%s is earlier than this device has already seen: connect the network, or set the battery clock", f.text)
-	case c.State(now) != pass.ClockSure:
-		f.warn = cfg.Clock.Unsure == "admit"
-		f.err = errors.New("nobody vouches for the clock: connect the network for NTP or the registry's time, or fit a battery clock (DS3231)")
-	case asked && by.Abs() > device.ClockDiffers && c.Sure():
-		f.warn, f.err = true, fmt.Errorf("%s is %s off the registry's time: ask who serves NTP here, and the registry's operator", f.text, by.Round(time.Second))
+	f := of(device.ClockState(now, c), "clock")
+	switch _, asked := c.Differs(); {
+	case f.err != nil:
+		if c.State(now) == pass.ClockUnsure {
+			f.warn = cfg.Clock.Unsure == "admit"
+		}
 	case asked && !c.Sure():
 		f.warn, f.err = true, fmt.Errorf("%s, by the registry's signed time alone; after a power cut without network it is not sure: let NTP through or fit a battery clock (DS3231)", f.text)
 	case !c.Battery():
@@ -182,20 +183,9 @@ func (u *uplinks) enrolment() finding {
 		f.err = u.err
 		return f
 	}
-	i := u.link.Identity()
-	if i == nil {
-		f.err = errors.New("this device is fresh: show the registry's enrolment code to its camera, or run kiosk enroll CODE")
-		return f
-	}
-	f.text = fmt.Sprintf("kiosk %s (%s) of %s at %s", i.Kiosk, i.Kind, i.Registry, i.Address)
-	if end := u.link.State().Expires; !end.IsZero() {
-		f.text += fmt.Sprintf(", certificate until %s", end.Local().Format(time.DateOnly))
-		switch left := time.Until(end); {
-		case left <= 0:
-			f.warn, f.err = true, fmt.Errorf("the certificate of kiosk %s expired on %s: connect the network, it renews itself", i.Kiosk, end.Local().Format(time.DateOnly))
-		case left < device.CertificateEnd:
-			f.warn, f.err = true, fmt.Errorf("the certificate of kiosk %s expires on %s and should have been renewed: connect the network", i.Kiosk, end.Local().Format(time.DateOnly))
-		}
+	f = of(device.CertificateState(time.Now(), u.link.State()), f.part)
+	if i := u.link.Identity(); i != nil && f.err == nil {
+		f.text += fmt.Sprintf(", %s at %s", i.Kind, i.Address)
 	}
 	return f
 }
@@ -204,17 +194,9 @@ func (u *uplinks) bundle() finding {
 	if u.trust == nil {
 		return finding{part: "keys", err: errors.New("no trust bundle: the enrolment cannot be used")}
 	}
-	s := u.trust.State()
-	f := finding{part: "keys", text: fmt.Sprintf("bundle %d, issued %s, valid until %s", s.Number, s.Issued.Local().Format(time.DateOnly), s.Expires.Local().Format(time.DateOnly))}
-	switch {
-	case s.Number == 0 && s.Err != nil:
-		f.err = fmt.Errorf("the kept trust bundle is damaged, a new one comes with the network: %w", s.Err)
-	case s.Number == 0:
-		f.err = errors.New("no trust bundle yet: connect the network once, the kiosk fetches it")
-	case !time.Now().Before(s.Expires):
-		f.err = fmt.Errorf("the trust bundle expired on %s: connect the network", s.Expires.Local().Format(time.DateOnly))
-	case time.Until(s.Expires) < device.KeysEnd:
-		f.warn, f.err = true, fmt.Errorf("the trust bundle expires on %s: connect the network before", s.Expires.Local().Format(time.DateOnly))
+	f := of(device.KeysState(time.Now(), u.trust.State()), "keys")
+	if b := u.trust.Bundle(); b != nil && time.Now().Before(b.Expires()) {
+		f.warn = true // the door works
 	}
 	return f
 }
@@ -243,7 +225,7 @@ func (u *uplinks) registry(ctx context.Context) finding {
 	case err == nil:
 		f.text = u.link.Identity().Address + " knows this kiosk, its bundle is signed by our root key"
 	case errors.As(err, &refused) && u.link.State().Refused != "":
-		f.err = fmt.Errorf("the registry refuses this kiosk, visits would wait and be destroyed after 28 days: ask its operator for a new code, then run kiosk enroll -reset and kiosk enroll CODE: %w", err)
+		f.err = errors.New(device.CertificateState(time.Now(), u.link.State()).Say)
 	default:
 		f.warn, f.err = true, fmt.Errorf("%w; visits wait on disk meanwhile", err)
 	}
