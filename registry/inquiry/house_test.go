@@ -123,6 +123,17 @@ func (h *house) do(method, path string, body, call []byte) *httptest.ResponseRec
 	}
 	w := httptest.NewRecorder()
 	h.handler.ServeHTTP(w, r)
+	document.check(h.t, r, body, w)
+	return w
+}
+
+// sent is do with another media type.
+func (h *house) sent(method, path, media string, body []byte) *httptest.ResponseRecorder {
+	r := httptest.NewRequest(method, path, bytes.NewReader(body))
+	r.Header.Set("Content-Type", media)
+	w := httptest.NewRecorder()
+	h.handler.ServeHTTP(w, r)
+	document.check(h.t, r, body, w)
 	return w
 }
 

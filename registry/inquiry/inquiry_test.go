@@ -139,11 +139,7 @@ func TestStrangers(t *testing.T) {
 		h.want(post([]byte("hello"), nil), http.StatusBadRequest, "unreadable")
 		h.want(post(nil, nil), http.StatusBadRequest, "unreadable")
 		h.want(post(make([]byte, 10<<20), nil), http.StatusRequestEntityTooLarge, "too-big")
-		r := httptest.NewRequest("POST", inquiry.Path, strings.NewReader("{}"))
-		r.Header.Set("Content-Type", "application/json")
-		w := httptest.NewRecorder()
-		h.handler.ServeHTTP(w, r)
-		h.want(w, http.StatusUnsupportedMediaType, "media-type")
+		h.want(h.sent("POST", inquiry.Path, "application/json", []byte("{}")), http.StatusUnsupportedMediaType, "media-type")
 
 		// Who may approve.
 		own, err := cose.SignTyped(key("seoul-1"), "application/munjigi-trace-approval+cbor", struct {

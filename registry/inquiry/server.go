@@ -8,6 +8,7 @@ package inquiry
 import (
 	"context"
 	"crypto/ed25519"
+	_ "embed"
 	"errors"
 	"log/slog"
 	"net/http"
@@ -57,12 +58,21 @@ func New(c Config) (*Server, error) {
 	return &Server{Config: c, limit: newLimiter(120, time.Minute), ready: make(chan struct{})}, nil
 }
 
+// openapi is the document of the addresses below Path; tests hold them to it.
+//
+//go:embed openapi.yaml
+var openapi []byte
+
 // Path is the address below which Handler answers.
 const Path = "/v1/inquiries"
 
 // Handler serves Path and everything below it.
 func (s *Server) Handler() http.Handler {
 	mux := http.NewServeMux()
+	mux.HandleFunc("GET "+Path+"/openapi.yaml", func(w http.ResponseWriter, _ *http.Request) {
+		w.Header().Set("Content-Type", "application/yaml")
+		w.Write(openapi)
+	})
 	mux.HandleFunc("GET "+Path+"/roster", s.roster)
 	mux.HandleFunc("GET "+Path+"/facilities", s.facilities)
 	mux.HandleFunc("POST "+Path, s.ask)
@@ -71,6 +81,9 @@ func (s *Server) Handler() http.Handler {
 	mux.HandleFunc("GET "+Path+"/{id}/letters", s.letters)
 	mux.HandleFunc("POST "+Path+"/{id}/answers", s.answer)
 	mux.HandleFunc("POST "+Path+"/{id}/close", s.close)
+	mux.HandleFunc("/", func(w http.ResponseWriter, _ *http.Request) {
+		problem(w, http.StatusNotFound, "not-found", "there is nothing at this address by this method: see "+Path+"/openapi.yaml")
+	})
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		w.Header().Set("Cache-Control", "no-store")
 		w.Header().Set("X-Content-Type-Options", "nosniff")
