@@ -44,7 +44,7 @@ func (r *result) at(q float64) time.Duration {
 var settings = []string{"shared_buffers = 512MB", "max_wal_size = 4GB", "wal_compression = on", "checkpoint_completion_target = 0.9"}
 
 // most bounds what is signed beforehand, in visits a second.
-const most = 20000
+const most = 30000
 
 func measure(ctx context.Context, o options, engine string, size int, length time.Duration) (*result, error) {
 	dir, err := os.MkdirTemp("", "munjigi-load-")

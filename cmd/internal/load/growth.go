@@ -5,6 +5,7 @@ import (
 	"crypto/rand"
 	"fmt"
 	"os"
+	"slices"
 	"strconv"
 	"sync"
 	"sync/atomic"
@@ -106,15 +107,14 @@ func fill(ctx context.Context, db *store.DB, n int) (bytesPerVisit float64, err 
 }
 
 // cost is the time a visit takes, in µs, when 64 callers store batches of 20 as
-// fast as they become durable.
+// fast as they become durable: the median of ten stretches, since checkpoints
+// (and neighbours) come in bursts.
 func cost(ctx context.Context, db *store.DB, length time.Duration) (float64, error) {
-	const callers, size = 64, 20
-	ctx, cancel := context.WithTimeout(ctx, length)
-	defer cancel()
+	const callers, size, stretches = 64, 20, 10
+	ctx, cancel := context.WithCancelCause(ctx)
+	defer cancel(nil)
 	var stored atomic.Int64
-	var failed atomic.Value
 	var wait sync.WaitGroup
-	start := time.Now()
 	for c := range callers {
 		wait.Go(func() {
 			kiosk, facility := fmt.Sprintf("k-%010d", c), fmt.Sprintf("f-%010d", c/10)
@@ -128,15 +128,24 @@ func cost(ctx context.Context, db *store.DB, length time.Duration) (float64, err
 				if _, err := db.Put(ctx, batch); err == nil {
 					stored.Add(size)
 				} else if ctx.Err() == nil {
-					failed.Store(err)
-					return
+					cancel(err)
 				}
 			}
 		})
 	}
-	wait.Wait()
-	if err, ok := failed.Load().(error); ok {
-		return 0, err
+	var each []float64
+	for range stretches {
+		before, start := stored.Load(), time.Now()
+		select {
+		case <-time.After(length / stretches):
+		case <-ctx.Done():
+			wait.Wait()
+			return 0, context.Cause(ctx)
+		}
+		each = append(each, float64(time.Since(start).Microseconds())/float64(max(1, stored.Load()-before)))
 	}
-	return float64(time.Since(start).Microseconds()) / float64(stored.Load()), nil
+	cancel(nil)
+	wait.Wait()
+	slices.Sort(each)
+	return each[stretches/2], nil
 }

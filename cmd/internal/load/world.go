@@ -156,7 +156,7 @@ func (w *world) root() ed25519.PublicKey {
 // sign prepares n visits in batches of size for each kiosk in turn: passes that
 // were made now and scanned three seconds later.
 func (w *world) sign(kiosks []*kiosk, n, size int, now time.Time) error {
-	each := max(1, n/size/len(kiosks))
+	each := (n + size*len(kiosks) - 1) / (size * len(kiosks))
 	var once sync.Once
 	var failed error
 	var wait sync.WaitGroup
