@@ -13,7 +13,6 @@ import (
 	"slices"
 	"strings"
 	"syscall"
-	"text/tabwriter"
 	"time"
 )
 
@@ -109,12 +108,10 @@ func run(ctx context.Context, args []string, now func() time.Time, stdin io.Read
 
 func usage(w io.Writer) {
 	fmt.Fprint(w, "registry admits kiosks and keeps the visits they upload.\n\n")
-	t := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
 	for _, c := range commands() {
-		fmt.Fprintf(t, "  registry %s\t%s\n", strings.TrimSpace(c.name+" "+c.args), c.about)
+		fmt.Fprintf(w, "  registry %s\n      %s\n", strings.TrimSpace(c.name+" "+c.args), c.about)
 	}
-	t.Flush()
-	fmt.Fprint(w, "\nAll but init and version take -config FILE, registry.toml by default.\n")
+	fmt.Fprint(w, "\nWhatever works on the registry itself takes -config FILE, registry.toml by default.\n")
 }
 
 func versionCommand(_ context.Context, c *call, args []string) error {

@@ -12,6 +12,7 @@ import (
 	"path/filepath"
 	"regexp"
 	"strings"
+	"time"
 
 	"github.com/google/renameio/v2"
 
@@ -61,10 +62,7 @@ func initCommand(_ context.Context, c *call, args []string) error {
 	} {
 		head = regexp.MustCompile(`(?m)^`+key+` = .*$`).ReplaceAllLiteralString(head, key+" = "+quote(value))
 	}
-	head += `
-# Below: [[issuers]] as issuer init prints them (registry issuer add enters
-# them), and [policies.KIND].
-`
+	head += policies(c.now())
 	if err := renameio.WriteFile(path, []byte(head), 0o600); err != nil {
 		return fmt.Errorf("write the configuration: %w", err)
 	}
@@ -86,6 +84,26 @@ next:
   6. registry kiosk code -config %[6]s -facility ID
 `, dir, *name, *address, configs.Public(root), strings.Join(wire.Words(root.Public().(ed25519.PublicKey)), " "), path)
 	return nil
+}
+
+// policies is the part of a fresh configuration about kinds of facility. Owners
+// choose among the kinds that stand there.
+func policies(now time.Time) string {
+	var b strings.Builder
+	b.WriteString(`
+# What a kind of facility does: "record" (verify and keep the visit),
+# "verify-only" (keep nothing) or "off", and since when; before it: record.
+# Owners choose among these kinds. Sign a bundle after a change.
+[policies]
+`)
+	for _, kind := range []string{
+		"restaurant", "cafe", "bar", "karaoke", "gym", "pc-room", "cinema", "museum",
+		"academy", "bathhouse", "department", "hospital", "religious", "office", "other",
+	} {
+		fmt.Fprintf(&b, "%-10s = { mode = \"record\", since = %s }\n", kind, now.UTC().Format("2006-01-02T00:00:00Z"))
+	}
+	b.WriteString("\n# Who may issue passes: registry issuer add enters what issuer init printed.\n")
+	return b.String()
 }
 
 // listenFor is where a registry with this address listens by default.
