@@ -144,3 +144,11 @@ func TestOfficerRefuses(t *testing.T) {
 		t.Error(out)
 	}
 }
+
+func TestCell(t *testing.T) {
+	for text, want := range map[string]string{"김하늘": "김하늘", "": "", "=HYPERLINK(1)": "'=HYPERLINK(1)", "@x": "'@x", "-1": "'-1", "+82": "'+82"} {
+		if got := cell(text); got != want {
+			t.Errorf("%q: %q, want %q", text, got, want)
+		}
+	}
+}
