@@ -19,6 +19,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/munjigi/munjigi/cmd/internal/device"
 	"github.com/munjigi/munjigi/cmd/internal/tasks"
 	"github.com/munjigi/munjigi/cmd/internal/town"
 	"github.com/munjigi/munjigi/pass"
@@ -67,40 +68,54 @@ func newLine(t *testing.T, dir string) *line {
 // door is one kiosk: its journal, and its sender behind a fault.
 type door struct {
 	*line
+	cfg     device.Config
 	id      *enrol.Identity
+	link    *uplink.Link
+	batch   int // 0 for the largest
 	journal *journal.Journal
 	sender  *uplink.Sender
 	net     *faulty
 }
 
+// open enrols a kiosk and opens its journal.
 func (l *line) open(name string) *door {
+	l.t.Helper()
+	d := l.enrol(name)
+	d.start()
+	return d
+}
+
+func (l *line) enrol(name string) *door {
 	l.t.Helper()
 	cfg, err := l.town.Kiosk(l.t.Context(), cafe, "restaurant")
 	if err != nil {
 		l.t.Fatal(err)
 	}
 	cfg.Data = filepath.Join(l.town.Dir, name)
-	d := &door{line: l}
+	d := &door{line: l, cfg: cfg, batch: 8, net: &faulty{line: l}}
 	if d.id, err = l.town.Enrol(l.t.Context(), cfg); err != nil {
 		l.t.Fatal(err)
 	}
-	if d.journal, err = journal.Open(cfg.Journal()); err != nil {
-		l.t.Fatal(err)
-	}
-	l.t.Cleanup(func() { d.journal.Close() })
-	if _, err := d.journal.Claim(d.id.Kiosk); err != nil {
-		l.t.Fatal(err)
-	}
-	d.net = &faulty{line: l, way: &http.Transport{TLSClientConfig: d.id.TLS(l.now)}}
+	d.net.way = &http.Transport{TLSClientConfig: d.id.TLS(l.now)}
 	log := slog.New(slog.DiscardHandler)
-	link, err := uplink.NewLink(uplink.LinkConfig{Dir: cfg.Data, Keys: l.keys, Transport: d.net}, l.now, log)
-	if err != nil {
+	if d.link, err = uplink.NewLink(uplink.LinkConfig{Dir: cfg.Data, Keys: l.keys, Transport: d.net}, l.now, log); err != nil {
 		l.t.Fatal(err)
 	}
-	trust := uplink.NewTrust(uplink.TrustConfig{Link: link, File: cfg.Bundle()}, l.now, log)
-	l.bundle = trust.Bundle()
-	d.sender = uplink.NewSender(uplink.SenderConfig{Link: link, Batch: 8, Keys: l.keys}, &queue{Journal: d.journal, net: d.net}, l.now, log)
+	l.bundle = uplink.NewTrust(uplink.TrustConfig{Link: d.link, File: cfg.Bundle()}, l.now, log).Bundle()
 	return d
+}
+
+func (d *door) start() {
+	d.t.Helper()
+	var err error
+	if d.journal, err = journal.Open(d.cfg.Journal()); err != nil {
+		d.t.Fatal(err)
+	}
+	d.t.Cleanup(func() { d.journal.Close() })
+	if _, err := d.journal.Claim(d.id.Kiosk); err != nil {
+		d.t.Fatal(err)
+	}
+	d.sender = uplink.NewSender(uplink.SenderConfig{Link: d.link, Batch: d.batch, Keys: d.keys}, &queue{Journal: d.journal, net: d.net}, d.now, slog.New(slog.DiscardHandler))
 }
 
 func (l *line) keys() []ed25519.PublicKey { return l.bundle.ReceiptKeys() }
@@ -358,7 +373,7 @@ func TestFaultTable(t *testing.T) {
 	}
 }
 
-// TestDiskFull fails the journal's write after a good receipt, and the
+// TestDisksFull fails the journal's write after a good receipt, and the
 // registry's before it, each lost and each on disk after all.
 func TestDisksFull(t *testing.T) {
 	for _, persisted := range []bool{false, true} {
