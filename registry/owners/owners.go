@@ -46,14 +46,18 @@ type Server struct {
 	hasher   *hasher
 	pages    *pages
 	routes   []route
+	slots    chan struct{}
 	jobs     chan func(context.Context)
 	ready    chan struct{}
 }
 
 const (
-	maxJobs = 256 // mails that wait; beyond it one is dropped rather than memory spent
-	workers = 4   // mails under way at once
-	every   = 30 * time.Second
+	// maxPages bounds the pages that are made at once: whoever floods the login
+	// must not take the registry from the kiosks that share it.
+	maxPages = 64
+	maxJobs  = 256 // mails that wait; beyond it one is dropped rather than memory spent
+	workers  = 4   // mails under way at once
+	every    = 30 * time.Second
 )
 
 // New checks c and returns its server.
@@ -75,7 +79,7 @@ func New(c Config) (*Server, error) {
 	}
 	s := &Server{
 		Config: c, accounts: accounts{c.DB}, sessions: sessions{c.DB}, links: links{c.DB}, guard: guard{c.DB},
-		hasher: newHasher(c.Cost), pages: p, jobs: make(chan func(context.Context), maxJobs), ready: make(chan struct{}),
+		hasher: newHasher(c.Cost), pages: p, slots: make(chan struct{}, maxPages), jobs: make(chan func(context.Context), maxJobs), ready: make(chan struct{}),
 	}
 	s.routes = s.table()
 	return s, nil
@@ -161,13 +165,13 @@ func (s *Server) Handler() http.Handler {
 	guarded.SetDenyHandler(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		s.fail(w, r, &visitor{words: s.pages.language(w, r)}, http.StatusForbidden)
 	}))
-	return guarded.Handler(headers(mux))
+	return guarded.Handler(s.headers(mux))
 }
 
 // headers are those of every answer. Nothing but our own style sheet and
 // pictures is loaded and no script runs at all; nothing is kept by a browser or
 // a proxy, since a shop's computer has many users.
-func headers(next http.Handler) http.Handler {
+func (s *Server) headers(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		h := w.Header()
 		h.Set("Content-Security-Policy", "default-src 'none'; style-src 'self'; img-src 'self'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'")
@@ -179,7 +183,14 @@ func headers(next http.Handler) http.Handler {
 		h.Set("Permissions-Policy", "camera=(), microphone=(), geolocation=()")
 		h.Set("Cache-Control", "no-store")
 		r.Body = http.MaxBytesReader(w, r.Body, maxForm)
-		next.ServeHTTP(w, r)
+		select {
+		case s.slots <- struct{}{}:
+			defer func() { <-s.slots }()
+			next.ServeHTTP(w, r)
+		default:
+			h.Set("Retry-After", "5")
+			s.fail(w, r, &visitor{words: s.pages.language(w, r)}, http.StatusServiceUnavailable)
+		}
 	})
 }
 

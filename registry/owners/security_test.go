@@ -549,6 +549,21 @@ func TestNothingToFind(t *testing.T) {
 	}
 }
 
+// A crowd at the login is turned away before it takes the whole registry.
+func TestCrowd(t *testing.T) {
+	h := lite(t)
+	b := h.boss(business1, "haneul@example.com")
+	for range maxPages {
+		h.server.slots <- struct{}{}
+	}
+	if a := b.get("/login"); a.status != http.StatusServiceUnavailable || a.header.Get("Retry-After") == "" || !strings.Contains(a.body, "기록은 사라지지 않습니다") {
+		t.Error(a.status, a.header)
+	}
+	<-h.server.slots
+	b.see("/")
+	b.see("/")
+}
+
 func TestLargeForms(t *testing.T) {
 	h := lite(t)
 	b := h.boss(business1, "haneul@example.com")
