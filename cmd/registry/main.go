@@ -29,6 +29,7 @@ func commands() []command {
 	return slices.Concat([]command{
 		{"init", "[-name NAME] [-address URL] FOLDER", "make keys, device CA and registry.toml in a new folder", initCommand},
 		{"issuer add", "FILE", "admit an issuer, or its next key: the block that issuer init printed", issuerAdd},
+		{"key", "[-new] FILE", "print a private key's public half; -new makes the key first", keyCommand},
 		{"bundle", "[-root-key FILE] [-above N]", "sign the trust bundle from registry.toml", bundleCommand},
 		{"facility add", "-name NAME -kind KIND", "enter a facility and print its id", facilityAdd},
 		{"facility list", "", "list the facilities", facilityList},

@@ -181,3 +181,14 @@ func TestUsage(t *testing.T) {
 		}
 	}
 }
+
+func TestKey(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "next.key")
+	made := must(t, "key", "-new", path)
+	if again := must(t, "key", path); again != made || len(strings.TrimSpace(made)) != 44 {
+		t.Errorf("%q %q", made, again)
+	}
+	if _, _, err := do(t, "key", "-new", path); err == nil {
+		t.Error("a key was overwritten")
+	}
+}

@@ -86,6 +86,25 @@ next:
 	return nil
 }
 
+// keyCommand prints what others may know of a key.
+func keyCommand(_ context.Context, c *call, args []string) error {
+	fresh := c.flags.Bool("new", false, "make the key; a file that is there is kept")
+	args, err := c.parse(args, 1)
+	if err != nil {
+		return err
+	}
+	read := configs.ReadKey
+	if *fresh {
+		read = configs.CreateKey
+	}
+	key, err := read(args[0])
+	if err != nil {
+		return err
+	}
+	fmt.Fprintln(c.stdout, configs.Public(key))
+	return nil
+}
+
 // policies is the part of a fresh configuration about kinds of facility. Owners
 // choose among the kinds that stand there.
 func policies(now time.Time) string {
