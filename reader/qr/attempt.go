@@ -13,6 +13,9 @@ const maxAttempts = 6
 func (d *Decoder) attempt() (done bool) {
 	d.triples = rank(d.finders, d.triples[:0:maxTriples], d.late)
 	d.tried = d.tried[:0]
+	for i := range d.finders {
+		d.finders[i].fresh = false
+	}
 	for _, t := range d.triples {
 		if len(d.tried) >= 2*maxAttempts || d.late() {
 			break
@@ -100,7 +103,7 @@ func (d *Decoder) symbol(g *grid) bool {
 	if g.score < 0.4 {
 		return false
 	}
-	if d.corroborates(g, l) && d.fuse(g, l) {
+	if d.opts.Stream && !d.fused && g.score > leastFused && d.fuse(g, l) {
 		return true
 	}
 	if !d.late() {
@@ -115,10 +118,7 @@ func (d *Decoder) symbol(g *grid) bool {
 	if g.score > d.best.score {
 		d.best, d.fault = *g, d.judgeSymbol(g, &view)
 	}
-	if !d.opts.Stream || d.fused || g.score < leastFused {
-		return false
-	}
-	return d.fuse(g, l)
+	return false
 }
 
 func (d *Decoder) modulePitch(g *grid) float32 {

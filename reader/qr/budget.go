@@ -28,17 +28,18 @@ func (d *Decoder) reserved(p *plane, budget time.Duration) time.Duration {
 	if n := p.w * p.h; n > fullHD {
 		budget = budget * time.Duration(n) / fullHD
 	}
-	return budget - budget/8
+	return budget - budget/6
 }
 
 // prepared learns, where no budget is set, from how long p took to prepare, how slow this machine is
 // at its best, and lengthens the default budget where that is not enough to read anything.
 func (d *Decoder) prepared(p *plane) {
+	d.preparing = d.opts.Now().Sub(d.began)
 	n := p.w * p.h
 	if !d.paced || n < leastPaced {
 		return
 	}
-	took := d.opts.Now().Sub(d.began) * preparedPixel / time.Duration(n)
+	took := d.preparing * preparedPixel / time.Duration(n)
 	if d.pace == 0 || took < d.pace {
 		d.pace = took
 	}
@@ -48,6 +49,15 @@ func (d *Decoder) prepared(p *plane) {
 		}
 		d.until = d.began.Add(d.reserved(p, budget))
 	}
+}
+
+// lateFor: a search of that level cannot begin any more. Smoothing or turning a plane over takes about as long as
+// preparing it did.
+func (d *Decoder) lateFor(s *search) bool {
+	if !s.fine && !s.down {
+		return d.late()
+	}
+	return d.late() || d.opts.Now().Add(d.preparing>>(2*s.level)).After(d.until)
 }
 
 // late: the budget is spent. Every loop whose turns add up to more than some tenths of a millisecond asks.

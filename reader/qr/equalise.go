@@ -39,7 +39,7 @@ func (m *modules) equalise(l *layout, reach int, late func() bool) bool {
 	m.guess(l)
 	for round := range 3 {
 		m.own.fade(m.side*m.side, 0)
-		if late() || !m.learn(&m.own, l, reach, round == 0) || !m.conclude(&m.own, l, late) {
+		if late() || !m.learn(&m.own, l, reach, round == 0, late) || !m.conclude(&m.own, l, late) {
 			return false
 		}
 	}
@@ -75,13 +75,13 @@ func (m *modules) guess(l *layout) {
 
 // learn estimates how bits have become light, and adds what light tells to a. At first, when most bits
 // are guesses, it looks at the function patterns alone.
-func (m *modules) learn(a *account, l *layout, reach int, first bool) bool {
+func (m *modules) learn(a *account, l *layout, reach int, first bool, late func() bool) bool {
 	least := uint8(0)
 	if first {
 		least = mostlySure
 	}
-	h, ok := m.spread(l, reach, least)
-	if !ok {
+	h, ok := m.spread(l, reach, least, late)
+	if !ok || late() {
 		return false
 	}
 	n, w, side := m.side, m.side+2*margin, 2*reach+1
@@ -203,7 +203,7 @@ const mostlySure = 18
 
 // spread estimates the taps with which bits add up to light, by least squares over
 // the modules around which least are sure.
-func (m *modules) spread(l *layout, reach int, least uint8) (h [maxTaps]float32, ok bool) {
+func (m *modules) spread(l *layout, reach int, least uint8, late func() bool) (h [maxTaps]float32, ok bool) {
 	var a [maxTaps][maxTaps + 1]float64
 	n, w, side := m.side, m.side+2*margin, 2*reach+1
 	taps := side * side
@@ -213,6 +213,9 @@ func (m *modules) spread(l *layout, reach int, least uint8) (h [maxTaps]float32,
 		step = 1
 	}
 	for y := range n {
+		if y&15 == 15 && late() {
+			return h, false
+		}
 		for x := y & (step - 1); x < n; x += step {
 			if m.dev[y*n+x] <= m.least || l.sure[y*n+x] < least {
 				continue

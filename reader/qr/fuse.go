@@ -28,6 +28,9 @@ const (
 // fuse adds the modules sampled last to the evidence of the same symbol, and decodes what
 // has come together. Two symbols are remembered; the one that was seen less gives way to a new one.
 func (d *Decoder) fuse(g *grid, l *layout) bool {
+	if d.late() {
+		return false
+	}
 	m := &d.modules
 	d.fused = true // one symbol a frame
 	m.lighten()
@@ -45,26 +48,17 @@ func (d *Decoder) fuse(g *grid, l *layout) bool {
 		m.bits = append(m.bits[:0], e.bits...)
 		e.fade(m.side*m.side, fading)
 	}
-	if !m.learn(&e.account, l, maxReach, e.frames == 0) {
+	if !m.learn(&e.account, l, maxReach, e.frames == 0, d.late) {
 		return false
 	}
 	e.frames++
 	done := m.conclude(&e.account, l, d.late)
 	e.bits = append(e.bits[:0], m.bits...)
-	if done && e.frames > 1 && d.decode(g, l) {
+	if done && d.decode(g, l) {
 		e.frames = 0
 		return true
 	}
 	return false
-}
-
-// corroborates says that the modules sampled last are of a symbol of which there is evidence.
-func (d *Decoder) corroborates(g *grid, l *layout) bool {
-	if !d.opts.Stream || d.fused || g.score < leastFused {
-		return false
-	}
-	d.modules.lighten()
-	return d.evident(g, l) != nil
 }
 
 // evident is the evidence of the symbol whose modules have been sampled and lightened, or nil.

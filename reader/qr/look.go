@@ -78,6 +78,7 @@ func (d *Decoder) look(p plane) {
 	d.search()
 	if d.opts.Stream {
 		d.remember()
+		d.hold()
 	}
 	if len(d.symbols) > 0 || d.best.score > 0 {
 		d.still.frames = 0
@@ -105,7 +106,7 @@ func (d *Decoder) search() {
 	from := d.resume
 	for i := range list {
 		d.resume = (from + i) % len(list)
-		if d.late() || d.try(&list[d.resume]) {
+		if d.lateFor(&list[d.resume]) || d.try(&list[d.resume]) {
 			return
 		}
 	}
@@ -113,7 +114,8 @@ func (d *Decoder) search() {
 	if d.opts.Stream && len(d.symbols) > 0 {
 		return // whoever showed this one is waiting; the next frame looks for more
 	}
-	if !d.promising() && !d.marks[0].busy() || d.late() || d.complete() {
+	// Noise looks busy everywhere, so that it cannot be told from a symbol by that.
+	if !d.promising() && !(d.opts.Stream && list == &noisy) && !d.marks[0].busy() || d.late() || d.complete() {
 		return
 	}
 	d.turn++
@@ -122,7 +124,8 @@ func (d *Decoder) search() {
 		if i > 0 && !d.promising() && !d.opts.Thorough && !d.opts.Stream {
 			return
 		}
-		if d.late() || d.try(&others[(d.turn+i)%len(others)]) || d.complete() {
+		s := &others[(d.turn+i)%len(others)]
+		if d.lateFor(s) || d.try(s) || d.late() || d.complete() {
 			return
 		}
 	}
@@ -175,9 +178,6 @@ const maxInspected = 140
 
 // find adds one search's finder patterns to d.finders and says whether there are new ones.
 func (d *Decoder) find(p *plane, marks *thresholds, s *search) (fresh bool) {
-	for i := range d.finders {
-		d.finders[i].fresh = false
-	}
 	flat := 5
 	if s.flat {
 		flat = marks.flatness()

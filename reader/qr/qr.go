@@ -54,14 +54,15 @@ type Options struct {
 
 // Decoder reads symbols. It keeps work buffers and is used by one goroutine at a time.
 type Decoder struct {
-	opts   Options
-	began  time.Time
-	until  time.Time
-	spent  bool          // it is later than until
-	paced  bool          // the budget may follow the machine's pace:
-	pace   time.Duration // the least that preparing 1280×720 pixels has taken
-	resume int           // the first search that the last frame had no time for
-	turn   int           // frames so far: which of the slower searches begins
+	opts      Options
+	began     time.Time
+	until     time.Time
+	spent     bool          // it is later than until
+	paced     bool          // the budget may follow the machine's pace:
+	pace      time.Duration // the least that preparing 1280×720 pixels has taken
+	preparing time.Duration // how long this picture has
+	resume    int           // the first search that the last frame had no time for
+	turn      int           // frames so far: which of the slower searches begins
 
 	planes      [levels]plane
 	memory      [levels][]byte // of the planes above level 0

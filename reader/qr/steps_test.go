@@ -447,10 +447,10 @@ func TestAccountsAddUp(t *testing.T) {
 	m.own.fade(n*n, 0)
 	for range 2 {
 		frame(1, 0)
-		m.learn(&m.own, l, 2, false)
+		m.learn(&m.own, l, 2, false, never)
 		m.conclude(&m.own, l, never)
 		frame(0, 1)
-		m.learn(&m.own, l, 2, false)
+		m.learn(&m.own, l, 2, false, never)
 		m.conclude(&m.own, l, never)
 	}
 	t.Logf("%d and %d of %d modules wrong alone, %d together", one, other, n*n, count())

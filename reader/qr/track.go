@@ -89,7 +89,8 @@ func seek(p *plane, s shape, reach float32, inverted bool) shape {
 }
 
 // track looks for the finder patterns of the last symbol around where they
-// were, with the shapes they had, and attempts what it finds there.
+// were, with the shapes they had, and attempts what it finds there. One that cannot be seen, under noise
+// or a reflection, is taken to have gone the way of the others.
 func (d *Decoder) track() (done bool) {
 	t := &d.trail
 	if !t.found || t.frames > maxTrail {
@@ -98,26 +99,50 @@ func (d *Decoder) track() (done bool) {
 	t.frames++
 	v := d.viewOf(&t.grid)
 	far := float32(t.side) - 3.5
-	var dx, dy float32
+	var shapes [3]shape
+	var dx, dy, seen float32
 	for i, c := range [3][2]float32{{3.5, 3.5}, {far, 3.5}, {3.5, far}} {
 		ux, uy, vx, vy := t.step(c[0], c[1])
 		x, y := t.at(c[0], c[1])
-		s := shape{x: x, y: y, ux: ux, uy: uy, vx: vx, vy: vy}.moved(dx, dy, v.scale)
+		shapes[i] = shape{x: x, y: y, ux: ux, uy: uy, vx: vx, vy: vy}
 		reach := float32(6) // modules
-		if i > 0 {
-			reach = 2.5 // the first has told where to
+		if seen > 0 {
+			reach = 2.5 // another has told where to
 		}
-		best := seek(v.plane, s, reach, t.inverted)
+		best := seek(v.plane, shapes[i].moved(dx, dy, v.scale), reach, t.inverted)
 		if best.score < leastFinder {
-			d.finders = d.finders[:0]
-			return false
+			continue
 		}
-		dx, dy = best.x/v.scale-x, best.y/v.scale-y
+		shapes[i].score = best.score
 		f := newFinder(v.plane, &best, v.level, t.inverted)
 		f.fresh = true
 		d.finders = append(d.finders, f)
+		dx, dy, seen = (dx*seen+f.x-x)/(seen+1), (dy*seen+f.y-y)/(seen+1), seen+1
+	}
+	if seen < 2 {
+		return false
+	}
+	for i := range shapes {
+		if shapes[i].score == 0 {
+			s := shapes[i].moved(dx, dy, v.scale)
+			s.score = leastFinder / 2
+			f := newFinder(v.plane, &s, v.level, t.inverted)
+			f.fresh = true
+			d.finders = append(d.finders, f)
+		}
 	}
 	return d.attempt()
+}
+
+// leastHeld is how well a symbol that could not be read must be located to be tracked.
+const leastHeld = 0.6
+
+// hold tracks the frame's best symbol although it could not be read, unless one that was read is being tracked.
+func (d *Decoder) hold() {
+	if len(d.symbols) == 0 && d.best.score > leastHeld && (!d.trail.found || d.trail.frames > 0) {
+		d.trail = trail{grid: d.best, found: true}
+		d.trail.warp = nil
+	}
 }
 
 // still notices that nothing moves: sums of eight pixels of each eighth row are compared

@@ -18,7 +18,7 @@ const (
 func rank(finders []finder, out []triple, late func() bool) []triple {
 	out = out[:0]
 	for a := range finders {
-		if a&7 == 7 && late() {
+		if late() {
 			break
 		}
 		for b := range finders {
