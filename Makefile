@@ -65,6 +65,7 @@ test-opencv: ## cameras through OpenCV (build tag opencv; installs libopencv-dev
 bench: need ## measure; ends with lines "bench: NAME VALUE UNIT"
 	@$(GO) build -o bin/ ./cmd/kiosk
 	@$(GO) run ./cmd/internal/bench -kiosk bin/kiosk
+	@$(GO) run ./issuer/bench
 	@.ci/need $(NEED_DB)
 	@$(GO) run ./cmd/internal/load
 	@hil/run.sh latency

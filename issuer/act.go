@@ -260,7 +260,9 @@ func jsonForm(r *http.Request) (url.Values, error) {
 func answer(w http.ResponseWriter, v any) {
 	w.Header().Set("Content-Type", "application/json")
 	w.Header().Set("Cache-Control", "no-store")
-	json.NewEncoder(w).Encode(v)
+	out := json.NewEncoder(w)
+	out.SetEscapeHTML(false) // it is never read as a page, and codes are full of tags
+	out.Encode(v)
 }
 
 func (s *Server) apiBroken(w http.ResponseWriter, err error) {

@@ -7,6 +7,7 @@ import (
 	"encoding/base64"
 	"encoding/json"
 	"errors"
+	"maps"
 	"net/http"
 	"time"
 
@@ -59,12 +60,11 @@ type flow struct {
 type Store interface {
 	identity.Documents
 	Verify(ctx context.Context, p store.Person, method string, now time.Time, agreed []store.Agreement) (store.PersonID, error)
-	Person(ctx context.Context, id store.PersonID) (store.Person, error)
+	Person(ctx context.Context, id store.PersonID) (store.Person, map[string]store.Agreement, error)
 	Edit(ctx context.Context, id store.PersonID, f func(*store.More) error) error
 	Bind(ctx context.Context, id store.PersonID, dev store.Device) error
 	Agree(ctx context.Context, id store.PersonID, agreed []store.Agreement) error
 	Disagree(ctx context.Context, id store.PersonID, item string) error
-	Agreed(ctx context.Context, id store.PersonID) (map[string]store.Agreement, error)
 	Verifications(ctx context.Context, id store.PersonID) ([]store.Verification, error)
 	Withdraw(ctx context.Context, id store.PersonID, now time.Time) (until time.Time, err error)
 	Issued(ctx context.Context, pass [16]byte, who store.PersonID, now time.Time) error
@@ -188,7 +188,7 @@ func (c *call) know() error {
 	if c.visit.Person == nil {
 		return nil
 	}
-	p, err := c.s.Store.Person(c.r.Context(), *c.visit.Person)
+	p, given, err := c.s.Store.Person(c.r.Context(), *c.visit.Person)
 	if errors.Is(err, store.ErrNobody) { // withdrawn, or past its time
 		c.visit.Person, c.visit.Bind = nil, false
 		return nil
@@ -197,9 +197,6 @@ func (c *call) know() error {
 		return err
 	}
 	c.person = &p
-	given, err := c.s.Store.Agreed(c.r.Context(), p.ID)
-	for item, a := range given {
-		c.agreed[item] = a
-	}
-	return err
+	maps.Copy(c.agreed, given)
+	return nil
 }

@@ -49,11 +49,11 @@ func TestFirstVisit(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			if person, err := h.db.Person(t.Context(), who); err != nil || person.Name != "홍길동" || person.Brand != brand || person.Birth != "1990-03-01" {
+			person, agreed, err := h.db.Person(t.Context(), who)
+			if err != nil || person.Name != "홍길동" || person.Brand != brand || person.Birth != "1990-03-01" {
 				t.Errorf("%+v %v", person, err)
 			}
-			agreed, err := h.db.Agreed(t.Context(), who)
-			if err != nil || len(agreed) != len(h.brands[brand].Consents)+identityConsents {
+			if len(agreed) != len(h.brands[brand].Consents)+identityConsents {
 				t.Errorf("%d consents are kept: %v", len(agreed), err)
 			}
 			for item, a := range agreed {

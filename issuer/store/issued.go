@@ -49,6 +49,7 @@ func (d *DB) Issued(ctx context.Context, pass [16]byte, who PersonID, now time.T
 // commit writes what queues up, one transaction after another.
 func (d *DB) commit() {
 	batch := make([]issue, 0, maxBatch)
+	marked := map[PersonID]int64{} // the day that stands with a person already
 	for {
 		batch = batch[:0]
 		select {
@@ -66,17 +67,17 @@ func (d *DB) commit() {
 				break more
 			}
 		}
-		err := d.append(batch)
+		err := d.append(batch, marked)
 		for _, i := range batch {
 			i.done <- err
 		}
 	}
 }
 
-func (d *DB) append(batch []issue) error {
+func (d *DB) append(batch []issue, marked map[PersonID]int64) error {
 	ctx, cancel := context.WithTimeout(context.Background(), 10*time.Second)
 	defer cancel()
-	return d.change(ctx, func(tx *sql.Tx) error {
+	err := d.change(ctx, func(tx *sql.Tx) error {
 		insert, err := tx.PrepareContext(ctx, `INSERT INTO issued (day, pass, person) VALUES (?, ?, ?)`)
 		if err != nil {
 			return fmt.Errorf("write the issue log: %w", err)
@@ -91,12 +92,25 @@ func (d *DB) append(batch []issue) error {
 			if _, err := insert.ExecContext(ctx, i.day, i.pass, i.person); err != nil {
 				return fmt.Errorf("write the issue log: %w", err)
 			}
+			if marked[i.who] == i.day {
+				continue
+			}
 			if _, err := used.ExecContext(ctx, i.day, i.who[:], i.day); err != nil {
 				return fmt.Errorf("write the issue log: %w", err)
 			}
 		}
 		return nil
 	})
+	if err != nil {
+		return err
+	}
+	if len(marked) > maxCached {
+		clear(marked)
+	}
+	for _, i := range batch {
+		marked[i.who] = i.day
+	}
+	return nil
 }
 
 // Whose says for whom a pass was made, on the day of at. ErrNobody: it was not
@@ -135,6 +149,8 @@ const unused = 365 * 24 * time.Hour
 // readable in database or write-ahead log after.
 func (d *DB) Retain(ctx context.Context, now time.Time, valid map[string]time.Duration) (r Retained, err error) {
 	first := Day(now) - Retention + 1 // the oldest day that stays
+	defer d.people.drop()
+	defer d.documents.drop()
 	err = d.change(ctx, func(tx *sql.Tx) error {
 		for brand, life := range valid {
 			n, err := d.lapse(ctx, tx, brand, now.Add(-life))

@@ -71,6 +71,7 @@ type Verification struct {
 // else. Agreements are added to those there are.
 func (d *DB) Verify(ctx context.Context, p Person, method string, now time.Time, agreed []Agreement) (PersonID, error) {
 	tag := d.keys.Tag("person", p.Brand, p.Name, p.Phone, p.Birth)
+	defer d.people.drop()
 	err := d.change(ctx, func(tx *sql.Tx) error {
 		var id []byte
 		err := tx.QueryRowContext(ctx, `SELECT id FROM people WHERE brand = ? AND tag = ?`, p.Brand, tag).Scan(&id)
@@ -109,6 +110,7 @@ func (d *DB) phoneTag(brand, phone string) []byte { return d.keys.Tag("phone", b
 
 // Agree adds consents to those a person has given.
 func (d *DB) Agree(ctx context.Context, id PersonID, agreed []Agreement) error {
+	defer d.people.drop(id)
 	return d.change(ctx, func(tx *sql.Tx) error { return agree(ctx, tx, id, agreed) })
 }
 
@@ -129,6 +131,7 @@ func agree(ctx context.Context, tx *sql.Tx, id PersonID, agreed []Agreement) err
 
 // Disagree takes one consent back.
 func (d *DB) Disagree(ctx context.Context, id PersonID, item string) error {
+	defer d.people.drop(id)
 	return d.change(ctx, func(tx *sql.Tx) error {
 		if _, err := tx.ExecContext(ctx, `DELETE FROM consents WHERE person = ? AND item = ?`, id[:], item); err != nil {
 			return fmt.Errorf("take a consent back: %w", err)
@@ -137,8 +140,8 @@ func (d *DB) Disagree(ctx context.Context, id PersonID, item string) error {
 	})
 }
 
-// Agreed lists a person's consents by item.
-func (d *DB) Agreed(ctx context.Context, id PersonID) (map[string]Agreement, error) {
+// agreements lists a person's consents by item.
+func (d *DB) agreements(ctx context.Context, id PersonID) (map[string]Agreement, error) {
 	rows, err := d.read.QueryContext(ctx, `SELECT item, version, title, text, given FROM consents JOIN consent_texts USING (digest) WHERE person = ?`, id[:])
 	if err != nil {
 		return nil, fmt.Errorf("read the consents: %w", err)
@@ -180,13 +183,32 @@ func (d *DB) Verifications(ctx context.Context, id PersonID) ([]Verification, er
 // ErrNobody is returned for a person who is not, or no longer, here.
 var ErrNobody = errors.New("there is no such person here")
 
-// Person reads one; after a withdrawal there is none, see Named.
-func (d *DB) Person(ctx context.Context, id PersonID) (Person, error) {
+// known is a person with consents, as they were read.
+type known struct {
+	person Person
+	agreed map[string]Agreement
+}
+
+// Person reads one with the consents by item, which are not to be changed;
+// after a withdrawal there is nobody, see Named.
+func (d *DB) Person(ctx context.Context, id PersonID) (Person, map[string]Agreement, error) {
+	v, cached, turn := d.people.get(id)
+	if cached {
+		return v.person, v.agreed, nil
+	}
 	p, withdrawn, err := d.person(ctx, d.read, id)
 	if err == nil && withdrawn {
-		return Person{}, ErrNobody
+		err = ErrNobody
 	}
-	return p, err
+	if err != nil {
+		return Person{}, nil, err
+	}
+	agreed, err := d.agreements(ctx, id)
+	if err != nil {
+		return Person{}, nil, err
+	}
+	d.people.put(id, known{p, agreed}, turn)
+	return p, agreed, nil
 }
 
 // Named is Person for the answer to a trace: who has withdrawn is still named
@@ -227,6 +249,7 @@ func (d *DB) person(ctx context.Context, q querier, id PersonID) (p Person, with
 // Edit changes what else is known of a person, with no other change between.
 // An error of f changes nothing.
 func (d *DB) Edit(ctx context.Context, id PersonID, f func(*More) error) error {
+	defer d.people.drop(id)
 	return d.change(ctx, func(tx *sql.Tx) error {
 		p, withdrawn, err := d.person(ctx, tx, id)
 		if err != nil {
@@ -256,6 +279,7 @@ func (d *DB) writeMore(ctx context.Context, tx *sql.Tx, id PersonID, m More) err
 // Bind makes dev the one phone of a person, and unbinds the phones of others
 // who had the same number at the brand: a number is one person's at a time.
 func (d *DB) Bind(ctx context.Context, id PersonID, dev Device) error {
+	defer d.people.drop()
 	return d.change(ctx, func(tx *sql.Tx) error {
 		ids, err := list(ctx, tx, `SELECT id FROM people WHERE (brand, phone_tag) = (SELECT brand, phone_tag FROM people WHERE id = ?)`, id[:])
 		if err != nil {
@@ -297,6 +321,7 @@ func list(ctx context.Context, tx *sql.Tx, query string, args ...any) (ids []Per
 // a code is younger than 28 days: then until is the day on which these go too,
 // else it is zero and everything is gone.
 func (d *DB) Withdraw(ctx context.Context, id PersonID, now time.Time) (until time.Time, err error) {
+	defer d.people.drop(id)
 	err = d.change(ctx, func(tx *sql.Tx) error {
 		var used int64
 		err := tx.QueryRowContext(ctx, `SELECT used FROM people WHERE id = ?`, id[:]).Scan(&used)

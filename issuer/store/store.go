@@ -46,13 +46,16 @@ type DB struct {
 	read  *sql.DB
 	keys  *Keys
 
+	documents cache[string, Document] // by kind and id
+	people    cache[PersonID, known]
+
 	queue   chan issue
 	closing chan struct{}
 	done    sync.WaitGroup
 	closed  sync.Once
 }
 
-// Open opens or makes the database at path.
+// Open opens or makes the database at path. One process at a time has it.
 func Open(ctx context.Context, path string, keys *Keys) (*DB, error) {
 	// secure_delete: what is deleted is zeroed in the file, not just unlinked.
 	q := url.Values{"_pragma": {"journal_mode(WAL)", "synchronous(FULL)", "foreign_keys(1)", "secure_delete(1)", "busy_timeout(5000)", "temp_store(2)"}, "_txlock": {"immediate"}}
@@ -144,9 +147,17 @@ type Document struct {
 
 // Document reads one, ok = false where there is none or its time is over.
 func (d *DB) Document(ctx context.Context, kind string, id []byte, now time.Time, v any) (ok bool, err error) {
-	doc, err := d.document(ctx, d.read, kind, id, now)
-	if err != nil || doc == nil {
-		return false, err
+	key := kind + "\x00" + string(id)
+	known, cached, turn := d.documents.get(key)
+	doc := &known
+	if !cached {
+		if doc, err = d.document(ctx, d.read, kind, id, now); err != nil || doc == nil {
+			return false, err
+		}
+		d.documents.put(key, *doc, turn)
+	}
+	if !doc.Expires.After(now) {
+		return false, nil
 	}
 	if err := json.Unmarshal(doc.Data, v); err != nil {
 		return false, fmt.Errorf("read a %s: %w", kind, err)
@@ -199,6 +210,7 @@ func (d *DB) Tagged(ctx context.Context, kind string, tag []byte, now time.Time)
 // parallel guesses at a code are counted one by one. f sees nil Data where
 // there is none; leaving Data nil removes it. An error of f changes nothing.
 func (d *DB) Change(ctx context.Context, kind string, id []byte, now time.Time, f func(*Document) error) error {
+	defer d.documents.drop(kind + "\x00" + string(id))
 	return d.change(ctx, func(tx *sql.Tx) error {
 		doc, err := d.document(ctx, tx, kind, id, now)
 		if err != nil {

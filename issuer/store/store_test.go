@@ -71,7 +71,7 @@ func TestPerson(t *testing.T) {
 	}
 	db.Close()
 	db = reopen(t, dir)
-	p, err := db.Person(ctx, who)
+	p, got, err := db.Person(ctx, who)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -80,8 +80,7 @@ func TestPerson(t *testing.T) {
 	if diff := cmp.Diff(want, p, cmp.Comparer(func(a, b time.Time) bool { return a.Equal(b) })); diff != "" {
 		t.Error(diff)
 	}
-	got, err := db.Agreed(ctx, who)
-	if err != nil || got["use"].Text != "무엇을" || !got["use"].At.Equal(t0) {
+	if got["use"].Text != "무엇을" || !got["use"].At.Equal(t0) {
 		t.Errorf("%+v %v", got, err)
 	}
 	v, err := db.Verifications(ctx, who)
@@ -203,7 +202,7 @@ func TestWithdraw(t *testing.T) {
 	if err != nil || until.Format(time.DateOnly) != "2026-12-20" {
 		t.Fatalf("%v %v", until, err)
 	}
-	if _, err := db.Person(ctx, who); !errors.Is(err, ErrNobody) {
+	if _, _, err := db.Person(ctx, who); !errors.Is(err, ErrNobody) {
 		t.Errorf("who has withdrawn is still here: %v", err)
 	}
 	if err := db.Edit(ctx, who, func(*More) error { return nil }); !errors.Is(err, ErrNobody) {
@@ -213,8 +212,8 @@ func TestWithdraw(t *testing.T) {
 	if err != nil || p.Name != "홍길동" || p.Health != nil || p.Device != nil {
 		t.Errorf("%+v %v", p, err)
 	}
-	if a, _ := db.Agreed(ctx, who); len(a) != 0 {
-		t.Errorf("%+v", a)
+	if a, err := db.agreements(ctx, who); len(a) != 0 || err != nil {
+		t.Errorf("%+v %v", a, err)
 	}
 	if r, err := db.Retain(ctx, t0.AddDate(0, 0, 27), nil); err != nil || r.People != 0 {
 		t.Errorf("%+v %v", r, err)
@@ -265,7 +264,7 @@ func TestLapse(t *testing.T) {
 	if r, err := db.Retain(ctx, t0.AddDate(0, 0, 30), month); err != nil || r.Lapsed != 1 {
 		t.Fatalf("%+v %v", r, err)
 	}
-	p, err := db.Person(ctx, who)
+	p, _, err := db.Person(ctx, who)
 	if err != nil || p.Verified.UnixMilli() != 0 || p.Device != nil || p.Guardian == nil {
 		t.Errorf("%+v %v", p, err)
 	}
@@ -292,10 +291,10 @@ func TestOnePhone(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	if p, _ := db.Person(ctx, first); p.Device != nil {
+	if p, _, _ := db.Person(ctx, first); p.Device != nil {
 		t.Error("two people have one number")
 	}
-	if p, _ := db.Person(ctx, second); p.Device == nil {
+	if p, _, _ := db.Person(ctx, second); p.Device == nil {
 		t.Error("the number's owner has no phone")
 	}
 }
@@ -357,7 +356,7 @@ func TestKeyFiles(t *testing.T) {
 	if err := CreateDataKey(filepath.Join(dir, "data.key")); err != nil {
 		t.Fatal(err)
 	}
-	if _, err := reopen(t, dir).Person(t.Context(), who); err == nil {
+	if _, _, err := reopen(t, dir).Person(t.Context(), who); err == nil {
 		t.Error("a person is read with another key")
 	}
 }
@@ -404,4 +403,42 @@ func BenchmarkIssued(b *testing.B) {
 			}
 		}
 	})
+}
+
+// TestReadAfterChange holds that no reader sees what was before a change that
+// has returned, however many read at the time.
+func TestReadAfterChange(t *testing.T) {
+	db, _ := fresh(t)
+	ctx := context.Background()
+	who, err := db.Verify(ctx, hong(), "sms", t0, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	stop := make(chan struct{})
+	var readers sync.WaitGroup
+	for range 4 {
+		readers.Go(func() {
+			for {
+				select {
+				case <-stop:
+					return
+				default:
+					if _, _, err := db.Person(ctx, who); err != nil {
+						t.Error(err)
+						return
+					}
+				}
+			}
+		})
+	}
+	for n := 1; n <= 100; n++ {
+		if err := db.Edit(ctx, who, func(m *More) error { m.Device = &Device{Wrong: n}; return nil }); err != nil {
+			t.Fatal(err)
+		}
+		if p, _, err := db.Person(ctx, who); err != nil || p.Device.Wrong != n {
+			t.Fatalf("%+v after change %d: %v", p.Device, n, err)
+		}
+	}
+	close(stop)
+	readers.Wait()
 }
