@@ -1,11 +1,13 @@
 package owners
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"html/template"
 	"maps"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/munjigi/munjigi/pass"
@@ -40,14 +42,24 @@ type Bundles interface {
 	Bundle() *pass.Bundle // nil: none yet
 }
 
-// kinds are the kinds of facility an owner may choose from, by name: those that
-// the bundle has a policy for.
+// order is the one in which kinds of facility are offered; what an operator has
+// added comes after it.
+var order = []string{"restaurant", "cafe", "bar", "karaoke", "pc-room", "gym", "bathhouse", "cinema", "museum", "academy", "department", "hospital", "religious", "office", "other"}
+
+// kinds are the kinds of facility an owner may choose from: those that the
+// bundle has a policy for.
 func (s *Server) kinds() []string {
 	b := s.Bundles.Bundle()
 	if b == nil {
 		return nil
 	}
-	return slices.Sorted(maps.Keys(b.Policies()))
+	place := func(kind string) int {
+		if i := slices.Index(order, kind); i >= 0 {
+			return i
+		}
+		return len(order)
+	}
+	return slices.SortedFunc(maps.Keys(b.Policies()), func(a, b string) int { return cmp.Or(place(a)-place(b), strings.Compare(a, b)) })
 }
 
 // policy is what a kind of facility does now, and since when; zero where it has
