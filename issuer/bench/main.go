@@ -29,6 +29,7 @@ import (
 	"regexp"
 	"runtime"
 	"slices"
+	"strings"
 	"sync/atomic"
 	"time"
 
@@ -291,11 +292,10 @@ func (p *phone) sign(use string) (string, error) {
 }
 
 func (p *phone) code() error {
-	signature, err := p.sign("pass")
-	if err != nil {
-		return err
+	answer, err := p.ask()
+	if err != nil && strings.Contains(err.Error(), "401") { // the nonce was too old: the answer brings another
+		answer, err = p.ask()
 	}
-	answer, err := p.do("POST", "/v1/passes", map[string]string{"brand": brand, "nonce": p.nonce, "signature": signature})
 	if err != nil {
 		return err
 	}
@@ -307,6 +307,14 @@ func (p *phone) code() error {
 	}
 	_, err = pass.Parse(a.Text)
 	return err
+}
+
+func (p *phone) ask() ([]byte, error) {
+	signature, err := p.sign("pass")
+	if err != nil {
+		return nil, err
+	}
+	return p.do("POST", "/v1/passes", map[string]string{"brand": brand, "nonce": p.nonce, "signature": signature})
 }
 
 var parts = regexp.MustCompile(`(?:src|href)="(/web/[^"]+)"`)
@@ -325,10 +333,9 @@ func (p *phone) weigh() (n int, err error) {
 		}
 		n += len(part)
 	}
-	signature, err := p.sign("pass")
-	if err != nil {
+	if _, err := p.ask(); err != nil && !strings.Contains(err.Error(), "401") {
 		return 0, err
 	}
-	answer, err := p.do("POST", "/v1/passes", map[string]string{"brand": brand, "nonce": p.nonce, "signature": signature})
+	answer, err := p.ask()
 	return n + len(answer), err
 }
