@@ -48,7 +48,7 @@ func TestMonthAlone(t *testing.T) {
 	night, filled, slowest := day, time.Now(), time.Duration(0)
 	start := l.now()
 	for n := range scanned {
-		since := 27 * day * time.Duration(n) / time.Duration(len(scanned))
+		since := 27 * day / time.Duration(len(scanned)) * time.Duration(n)
 		l.ahead.Store(int64(since - time.Since(start)))
 		if since >= night {
 			night += day

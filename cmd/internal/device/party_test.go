@@ -124,16 +124,21 @@ type reader struct {
 	stop   func() // also called at the test's end
 }
 
-// open switches the kiosk on.
+// open switches the kiosk on, with a clock that somebody vouches for.
 func (p *party) open(source camera.Source) *reader {
+	p.t.Helper()
+	return p.openWith(source, clock.New(func() bool { return true }, false), p.now)
+}
+
+func (p *party) openWith(source camera.Source, c *clock.Clock, now func() time.Time) *reader {
 	p.t.Helper()
 	r := &reader{party: p, events: make(chan kiosk.Event, 256)}
 	var err error
 	if r.device, err = device.New(p.cfg, device.Options{
 		Dial:    func(context.Context) (camera.Source, error) { return source, nil },
-		Clock:   clock.New(func() bool { return true }, false),
+		Clock:   c,
 		Observe: func(e kiosk.Event) { r.events <- e },
-		Now:     p.now,
+		Now:     now,
 		Log:     p.log,
 	}); err != nil {
 		p.t.Fatal(err)
