@@ -549,6 +549,31 @@ func TestNothingToFind(t *testing.T) {
 	}
 }
 
+// What is typed is a value, never a query.
+func TestQueries(t *testing.T) {
+	each(t, func(t *testing.T, h *house) {
+		b := h.boss(business1, "haneul@example.com")
+		before := h.state()
+		for _, evil := range []string{`' OR '1'='1`, `'; DROP TABLE accounts; --`, `haneul@example.com' --`, `" OR ""="`, `%`, `$1`} {
+			if a := h.browser().post("/login", "login", evil, "password", evil); a.status != http.StatusUnprocessableEntity {
+				t.Errorf("login %q: %d", evil, a.status)
+			}
+			for _, path := range []string{"/branches/", "/recover/", "/invite/"} {
+				if a := b.get(path + url.PathEscape(evil)); a.status != http.StatusNotFound && a.status != http.StatusGone {
+					t.Errorf("GET %s%q: %d", path, evil, a.status)
+				}
+			}
+		}
+		if h.state() != before {
+			t.Error("a query got through")
+		}
+		branch := b.branch(`'; DROP TABLE facilities; --`)
+		if body := b.see(branch); !strings.Contains(body, "DROP TABLE facilities") {
+			t.Error("a name is not shown as it is")
+		}
+	})
+}
+
 // A crowd at the login is turned away before it takes the whole registry.
 func TestCrowd(t *testing.T) {
 	h := lite(t)
