@@ -36,7 +36,8 @@ type file struct {
 		hook
 		File string `toml:"file"`
 	} `toml:"health"`
-	TLS struct {
+	Trace traceBlock `toml:"trace"`
+	TLS   struct {
 		Cert string `toml:"cert"`
 		Key  string `toml:"key"`
 	} `toml:"tls"`
@@ -63,7 +64,8 @@ func (h hook) token() (string, error) {
 // load reads a configuration with its brands and their keys. Paths are made
 // relative to its folder.
 func load(path string) (*file, []issuer.Brand, error) {
-	f := &file{Listen: "127.0.0.1:8081", Brands: "brands", Database: "issuer.db", DataKey: "data.key", DayKeys: "days"}
+	f := &file{Listen: "127.0.0.1:8081", Brands: "brands", Database: "issuer.db", DataKey: "data.key", DayKeys: "days",
+		Trace: traceBlock{Roster: "roster.cbor", Keys: "trace", Log: "trace.log"}}
 	if err := configs.Load(path, f); err != nil {
 		return nil, nil, err
 	}
@@ -82,7 +84,7 @@ func load(path string) (*file, []issuer.Brand, error) {
 	if f.Health.URL != "" && f.Health.File != "" {
 		return nil, nil, fmt.Errorf("%s: health has url and file: choose one", path)
 	}
-	for _, p := range []*string{&f.Brands, &f.TLS.Cert, &f.TLS.Key, &f.Database, &f.DataKey, &f.DayKeys, &f.SMS.TokenFile, &f.Health.TokenFile, &f.Health.File} {
+	for _, p := range []*string{&f.Brands, &f.TLS.Cert, &f.TLS.Key, &f.Database, &f.DataKey, &f.DayKeys, &f.SMS.TokenFile, &f.Health.TokenFile, &f.Health.File, &f.Trace.Roster, &f.Trace.Keys, &f.Trace.Log} {
 		*p = in(*p)
 	}
 	brands, err := issuer.LoadBrands(os.DirFS(f.Brands))

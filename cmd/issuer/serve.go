@@ -47,6 +47,10 @@ func serve(ctx context.Context, path string, now func() time.Time, stderr io.Wri
 	if err != nil {
 		return fmt.Errorf("%s: %w", path, err)
 	}
+	desk, err := openTraceDesk(ctx, f, brands, db, now, log)
+	if err != nil {
+		return fmt.Errorf("%s: %w", path, err)
+	}
 	var certificates *tls.Config
 	if f.TLS.Cert != "" {
 		pair, err := tls.LoadX509KeyPair(f.TLS.Cert, f.TLS.Key)
@@ -66,10 +70,15 @@ func serve(ctx context.Context, path string, now func() time.Time, stderr io.Wri
 	if c.Gateway == nil {
 		log.Warn("sms.url is not set: every code by sms can be read by anybody on the page /app/sms")
 	}
-	return tasks.Run(ctx, log, func() {},
+	all := []tasks.Task{
 		tasks.Func{Name: "server", Do: func(ctx context.Context) error { return server.Serve(ctx, l) }},
 		tasks.Func{Name: "keys", Do: func(ctx context.Context) error { return followKeys(ctx, server, brands, log) }},
-		issuer.NewRetention(server))
+		issuer.NewRetention(server),
+	}
+	if desk != nil {
+		all = append(all, tasks.Func{Name: "trace desk", Do: desk.run})
+	}
+	return tasks.Run(ctx, log, func() {}, all...)
 }
 
 // patience is how long the sms gateway and the health authority may take.
