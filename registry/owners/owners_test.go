@@ -203,6 +203,7 @@ func (b *browser) do(method, path, contentType, body string) answer {
 	for k, v := range b.header {
 		r.Header[k] = v
 	}
+	r.Host = r.Header.Get("Host") // empty: the server's
 	if contentType != "" {
 		r.Header.Set("Content-Type", contentType)
 	}
