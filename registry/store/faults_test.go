@@ -8,10 +8,12 @@ import (
 	"io"
 	"os"
 	"os/exec"
+	"path/filepath"
 	"strconv"
 	"strings"
 	"sync"
 	"sync/atomic"
+	"syscall"
 	"testing"
 	"time"
 
@@ -135,6 +137,53 @@ func TestDiskFull(t *testing.T) {
 	}
 	exactlyOnce(t, db, []string{"door-1"}, n)
 	if _, err := db.Writer().ExecContext(t.Context(), "PRAGMA max_page_count = 1000000"); err != nil {
+		t.Fatal(err)
+	}
+	put(t, db, visits("door-1", n, n+100, t0)...)
+	exactlyOnce(t, db, []string{"door-1"}, n+100)
+}
+
+// The same on PostgreSQL, whose tables lie on a disk of 6 MB.
+func TestDiskFullPostgres(t *testing.T) {
+	if os.Getuid() != 0 {
+		t.Skip("only root can mount a small disk")
+	}
+	server, err := storetest.Start()
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer server.Close()
+	disk := filepath.Join(filepath.Dir(server.Data()), "disk")
+	if err := os.Mkdir(disk, 0o700); err != nil {
+		t.Fatal(err)
+	}
+	if err := syscall.Mount("tmpfs", disk, "tmpfs", 0, "size=6m,mode=1777"); err != nil {
+		t.Skipf("a small disk cannot be mounted: %v", err)
+	}
+	defer syscall.Unmount(disk, syscall.MNT_DETACH)
+	filler := filepath.Join(disk, "filler")
+	if err := os.WriteFile(filler, make([]byte, 2<<20), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	url, err := server.CreateOn(t.Context(), disk)
+	if err != nil {
+		t.Fatal(err)
+	}
+	db := storetest.Open(t, url, storetest.Keys(t))
+	n := 0
+	for ; n < 100_000; n += 100 {
+		if _, err := db.Put(t.Context(), visits("door-1", n, n+100, t0)); err != nil {
+			if !strings.Contains(err.Error(), "No space left") {
+				t.Errorf("got %v", err)
+			}
+			break
+		}
+	}
+	if n == 100_000 {
+		t.Fatal("the disk is never full")
+	}
+	exactlyOnce(t, db, []string{"door-1"}, n)
+	if err := os.Remove(filler); err != nil {
 		t.Fatal(err)
 	}
 	put(t, db, visits("door-1", n, n+100, t0)...)

@@ -8,6 +8,10 @@ import (
 	"strings"
 	"sync"
 	"time"
+
+	"github.com/jackc/pgx/v5/pgconn"
+	driver "modernc.org/sqlite"
+	sqlite3 "modernc.org/sqlite/lib"
 )
 
 const (
@@ -90,7 +94,7 @@ func (g *group) work(commit func(ctx context.Context, rows []row) error) {
 			}
 		}
 		err := try(commit, all)
-		if err == nil || len(members) == 1 {
+		if len(members) == 1 || !isPoison(err) {
 			for _, m := range members {
 				m.answer <- err
 			}
@@ -123,6 +127,17 @@ func compareKeys(a, b row) int {
 		return c
 	}
 	return strings.Compare(a.kiosk, b.kiosk)
+}
+
+// isPoison says whether the engine found fault with the data rather than with
+// itself, so that others' data may well be stored.
+func isPoison(err error) bool {
+	var p *pgconn.PgError
+	if errors.As(err, &p) { // data exception, integrity constraint violation
+		return strings.HasPrefix(p.Code, "22") || strings.HasPrefix(p.Code, "23")
+	}
+	var s *driver.Error
+	return errors.As(err, &s) && (s.Code()&0xff == sqlite3.SQLITE_CONSTRAINT || s.Code()&0xff == sqlite3.SQLITE_MISMATCH)
 }
 
 // close serves whoever waits, and ends.

@@ -107,15 +107,33 @@ func (s *Server) Close() error {
 }
 
 // Create makes an empty database and returns its address.
-func (s *Server) Create(ctx context.Context) (string, error) {
+func (s *Server) Create(ctx context.Context) (string, error) { return s.create(ctx, "") }
+
+// CreateOn makes one whose tables lie in the empty folder disk, which must be
+// the server's to write in.
+func (s *Server) CreateOn(ctx context.Context, disk string) (string, error) {
+	return s.create(ctx, disk)
+}
+
+func (s *Server) create(ctx context.Context, disk string) (string, error) {
 	name := "munjigi" + strconv.FormatInt(s.n.Add(1), 10)
 	c, err := pgx.Connect(ctx, s.url("postgres"))
 	if err != nil {
 		return "", err
 	}
 	defer c.Close(ctx)
-	if _, err := c.Exec(ctx, "CREATE DATABASE "+name); err != nil {
-		return "", err
+	queries := []string{"CREATE DATABASE " + name}
+	if disk != "" {
+		tables := filepath.Join(disk, "tables")
+		if err := s.command("mkdir", tables).Run(); err != nil {
+			return "", err
+		}
+		queries = append(queries, "CREATE TABLESPACE "+name+" LOCATION '"+tables+"'", "ALTER DATABASE "+name+" SET default_tablespace = "+name)
+	}
+	for _, query := range queries {
+		if _, err := c.Exec(ctx, query); err != nil {
+			return "", err
+		}
 	}
 	return s.url(name), nil
 }
