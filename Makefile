@@ -54,9 +54,10 @@ vuln: ## govulncheck, where its database can be reached
 fuzz: need ## every fuzz target for FUZZTIME (30s)
 	@.ci/fuzz $(FUZZTIME)
 
-prove: need ## the long proofs: a million mutated passes, 200 kills of the daemon
+prove: need ## the long proofs: a million mutated passes, 200 kills of the daemon, 100,000 visits of a month offline
 	$(GO) test -timeout 20m ./pass -run TestMutations -mutations 1000000 -v
 	$(GO) test -timeout 30m ./cmd/kiosk -run TestKill -kills 200 -v
+	$(GO) test -timeout 30m ./cmd/internal/device -run TestMonthAlone -queue 100000 -v
 
 test-opencv: ## cameras through OpenCV (build tag opencv; installs libopencv-dev)
 	@.ci/need $(NEED) g++ ffmpeg libopencv-dev gstreamer1.0-tools gstreamer1.0-plugins-base
