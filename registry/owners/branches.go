@@ -108,6 +108,7 @@ type branchPage struct {
 	Days           chart
 	DayRows        []dayCount
 	Alerts         []alert
+	Told           hours // when its owner wants to be told of silent kiosks
 }
 
 type hourRow struct{ Hour, Count int }
@@ -165,7 +166,8 @@ func (s *Server) branchPage(r *http.Request, v *visitor, f devices.Facility) (pa
 	page.Days = daysChart(v.words, page.DayRows, page.Today)
 	page.Alerts = alerts(page.summary)
 	worstFirst(page.Alerts)
-	return page, nil
+	page.Told, err = s.accounts.hoursOf(r.Context(), f.ID)
+	return page, err
 }
 
 // sendCSV answers with a table for a spreadsheet: UTF-8 with a mark, which

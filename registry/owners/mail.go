@@ -8,8 +8,11 @@ import (
 	"html/template"
 	"io"
 	"log/slog"
+	"net"
 	"net/http"
+	"net/netip"
 	"net/url"
+	"strings"
 	"sync"
 	"time"
 )
@@ -129,17 +132,27 @@ func (o *Outbox) recent() []posted {
 	return all
 }
 
-var outboxPage = template.Must(template.New("outbox").Parse(`<!doctype html>
+var outboxPage = template.Must(template.New("outbox").Funcs(template.FuncMap{"phone": spoken}).Parse(`<!doctype html>
 <html lang="en"><head><meta charset="utf-8"><meta name="viewport" content="width=device-width, initial-scale=1"><title>Outbox</title></head>
 <body><main><h1>Outbox</h1>
 <p>Messages to owners that no mail hook carries ([mail] hook in registry.toml). Hand a link on only to somebody you have called back at the number that is given. They are kept in memory for a day.</p>
-{{range .}}<article><h2>{{.Subject}}</h2><p>{{.At.Format "2006-01-02 15:04:05 MST"}} · {{with .To}}{{.}}{{else}}no e-mail address{{end}} · {{.Phone}}</p><pre>{{.Text}}</pre></article>
+{{range .}}<article><h2>{{.Subject}}</h2><p>{{.At.Format "2006-01-02 15:04:05 MST"}} · {{with .To}}{{.}}{{else}}no e-mail address{{end}} · {{phone .Phone}}</p><pre>{{.Text}}</pre></article>
 {{else}}<p>There are none.</p>{{end}}</main></body></html>
 `))
 
 // ServeHTTP shows the messages. Mount it where the operator alone can reach it:
 // on the admin address.
 func (o *Outbox) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	// Another site's page must not read this one under a name that it has had
+	// pointed at this machine (DNS rebinding): only an address or localhost will do.
+	host, _, err := net.SplitHostPort(r.Host)
+	if err != nil {
+		host = r.Host
+	}
+	if _, err := netip.ParseAddr(strings.Trim(host, "[]")); err != nil && host != "localhost" {
+		http.Error(w, "open this page by the machine's address or as localhost", http.StatusForbidden)
+		return
+	}
 	w.Header().Set("Content-Type", "text/html; charset=utf-8")
 	w.Header().Set("Cache-Control", "no-store")
 	w.Header().Set("Content-Security-Policy", "default-src 'none'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'")

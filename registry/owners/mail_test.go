@@ -113,7 +113,7 @@ func TestOutbox(t *testing.T) {
 	o := &Outbox{Now: func() time.Time { return now }}
 	page := func() string {
 		w := httptest.NewRecorder()
-		o.ServeHTTP(w, httptest.NewRequest("GET", "/outbox", nil))
+		o.ServeHTTP(w, httptest.NewRequest("GET", "http://127.0.0.1:8083/outbox", nil))
 		if w.Header().Get("Cache-Control") != "no-store" || !strings.HasPrefix(w.Header().Get("Content-Security-Policy"), "default-src 'none'") {
 			t.Error(w.Header())
 		}
@@ -132,6 +132,13 @@ func TestOutbox(t *testing.T) {
 	}
 	if body := page(); strings.Contains(body, "<b>") || !strings.Contains(body, "&lt;b&gt;") {
 		t.Error("a subject is markup")
+	}
+	for host, want := range map[string]int{"localhost:8083": 200, "[::1]:8083": 200, "10.0.0.7": 200, "evil.example:8083": 403, "localhost.evil.example": 403} {
+		r, w := httptest.NewRequest("GET", "/outbox", nil), httptest.NewRecorder()
+		r.Host = host
+		if o.ServeHTTP(w, r); w.Code != want {
+			t.Errorf("asked as %s: %d, want %d", host, w.Code, want)
+		}
 	}
 	now = now.Add(outboxLife)
 	if len(o.Messages()) != 0 {

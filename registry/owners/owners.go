@@ -131,6 +131,7 @@ func (s *Server) table() []route {
 		{get, "/branches", bossOnly, (*Server).branchForm},
 		{post, "/branches", bossOnly, (*Server).addBranch},
 		{post, "/branches/{facility}/name", bossOnly, (*Server).renameBranch},
+		{post, "/branches/{facility}/hours", bossOnly, (*Server).setHours},
 		{get, "/branches/{facility}/code", bossOnly, (*Server).codeForm},
 		{post, "/branches/{facility}/code", bossOnly, (*Server).code},
 		{get, "/branches/{facility}/kiosks/{kiosk}/code", bossOnly, (*Server).codeForm},

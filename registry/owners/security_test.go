@@ -55,7 +55,7 @@ func (h *house) state() string {
 	for _, query := range []string{
 		`SELECT login || role || name || password FROM accounts ORDER BY id`, `SELECT id || name || representative || phone FROM owners ORDER BY id`,
 		`SELECT id || name FROM facilities ORDER BY id`, `SELECT id || COALESCE(revoked, 0) FROM kiosks ORDER BY id`,
-		`SELECT id FROM codes ORDER BY id`, `SELECT hash FROM owner_links ORDER BY hash`, `SELECT account FROM owner_sessions ORDER BY hash`,
+		`SELECT id FROM codes ORDER BY id`, `SELECT facility || opens || closes FROM branch_hours ORDER BY facility`, `SELECT hash FROM owner_links ORDER BY hash`, `SELECT account FROM owner_sessions ORDER BY hash`,
 	} {
 		rows, err := h.db.SQL().Query(query)
 		if err != nil {
@@ -77,7 +77,7 @@ func (h *house) state() string {
 
 // full is a form that every route would take.
 var full = []string{
-	"name", "x", "kind", "restaurant", "representative", "x", "phone", "0212345678", "hours", "1", "role", "boss", "password", password1, "new-password", "ein ganz neues Passwort",
+	"name", "x", "kind", "restaurant", "representative", "x", "phone", "0212345678", "hours", "1", "opens", "09:00", "closes", "22:00", "role", "boss", "password", password1, "new-password", "ein ganz neues Passwort",
 	"person", "x", "login", "intruder", "business", "1208147521", "agree", "yes",
 }
 

@@ -13,14 +13,15 @@ type silence struct {
 	kiosk, door, facility, branch string
 	owner                         owner
 	since                         time.Time // its last heartbeat
+	hours                         hours     // of the branch
 }
 
-const silenceColumns = `SELECT k.id, k.name, f.id, f.name, COALESCE(k.seen, k.enrolled), o.id, o.name, o.phone
+const silenceColumns = `SELECT k.id, k.name, f.id, f.name, COALESCE(k.seen, k.enrolled), o.id, o.name, o.phone, COALESCE(h.opens, 0), COALESCE(h.closes, 0)
 	FROM kiosks AS k JOIN facilities AS f ON f.id = k.facility JOIN owners AS o ON o.id = f.owner
-	LEFT JOIN owner_silences AS s ON s.kiosk = k.id `
+	LEFT JOIN owner_silences AS s ON s.kiosk = k.id LEFT JOIN branch_hours AS h ON h.facility = f.id `
 
 // watch tells owners of kiosks that have fallen silent, once per silence, and
-// again when they are back. Of several processes the one that writes the row
+// again when they are back; not while the branch is closed. Of several processes the one that writes the row
 // sends the mail; a mail that gets lost after that is on the home page still.
 func (s *Server) watch(ctx context.Context, now time.Time) error {
 	fallen, err := s.silences(ctx, silenceColumns+`WHERE k.revoked IS NULL AND s.kiosk IS NULL AND COALESCE(k.seen, k.enrolled) < $1`, now.Add(-devices.Silence).UnixMilli())
@@ -28,6 +29,9 @@ func (s *Server) watch(ctx context.Context, now time.Time) error {
 		return err
 	}
 	for _, k := range fallen {
+		if !k.hours.wants(now) {
+			continue // it is looked at again when the branch opens
+		}
 		n, err := affected(s.DB.ExecContext(ctx, `INSERT INTO owner_silences (kiosk, since) VALUES ($1, $2) ON CONFLICT DO NOTHING`, k.kiosk, k.since.UnixMilli()))
 		if err != nil {
 			return fmt.Errorf("note a silent kiosk: %w", err)
@@ -62,7 +66,7 @@ func (s *Server) silences(ctx context.Context, query string, args ...any) ([]sil
 	for rows.Next() {
 		var k silence
 		var since int64
-		if err := rows.Scan(&k.kiosk, &k.door, &k.facility, &k.branch, &since, &k.owner.ID, &k.owner.Name, &k.owner.Phone); err != nil {
+		if err := rows.Scan(&k.kiosk, &k.door, &k.facility, &k.branch, &since, &k.owner.ID, &k.owner.Name, &k.owner.Phone, &k.hours.opens, &k.hours.closes); err != nil {
 			return nil, fmt.Errorf("look for silent kiosks: %w", err)
 		}
 		k.since = time.UnixMilli(since)
