@@ -143,6 +143,18 @@ func TestOfficerRefuses(t *testing.T) {
 	if out := must(t, "officer", "renew", "-authority", authority); !strings.Contains(out, "roster 3: 0 officers, 1 issuers") {
 		t.Error(out)
 	}
+	// An issuer's new key takes the place of one that was revoked, and only then.
+	if _, err := configs.CreateKey(filepath.Join(dir, "b.key")); err != nil {
+		t.Fatal(err)
+	}
+	next := cardForm.FindString(must(t, "officer", "card", "-id", "kko", "-key", filepath.Join(dir, "b.key")))
+	if _, _, err := do(t, "officer", "add", "-as", "issuer", "-authority", authority, next); err == nil || !strings.Contains(err.Error(), "twice") {
+		t.Errorf("an issuer with two keys: %v", err)
+	}
+	must(t, "officer", "revoke", "-authority", authority, "kko")
+	if out := must(t, "officer", "add", "-as", "issuer", "-authority", authority, next); !strings.Contains(out, "roster 5: 0 officers, 1 issuers") {
+		t.Error(out)
+	}
 }
 
 func TestCell(t *testing.T) {

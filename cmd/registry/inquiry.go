@@ -133,7 +133,7 @@ func (o *officer) ask(ctx context.Context, d trace.Draft) error {
 	if err != nil {
 		return err
 	}
-	registry, err := o.roster.Registry("", o.now())
+	registry, err := o.roster.Registry(o.now())
 	if err != nil {
 		return err
 	}

@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"github.com/munjigi/munjigi/issuer"
+	"github.com/munjigi/munjigi/pass"
 	"github.com/munjigi/munjigi/pass/trace"
 	"github.com/munjigi/munjigi/registry/inquiry"
 	"github.com/munjigi/munjigi/registry/store"
@@ -33,6 +34,14 @@ func TestRogueRegistry(t *testing.T) {
 	}
 	if _, err := c.db.Put(t.Context(), visits); err != nil {
 		t.Fatal(err)
+	}
+	// One that its issuer does not know any more, and one of an issuer nobody lists.
+	for n, issuer := range []string{"kko", "xx"} {
+		v := visits[0]
+		v.ID, v.Issuer, v.Seq = pass.ID{byte(n)}, issuer, uint64(10+n)
+		if _, err := c.db.Put(t.Context(), []store.Visit{v}); err != nil {
+			t.Fatal(err)
+		}
 	}
 	at := func(at time.Time) string { return at.Format(time.RFC3339) }
 	ask := func() string {
@@ -104,12 +113,17 @@ func TestRogueRegistry(t *testing.T) {
 		}
 	}
 	c.rogue = nil
-	c.must("inquiry", "open", "-officer", c.in("seoul-1"), first)
+	out := c.must("inquiry", "open", "-officer", c.in("seoul-1"), first)
+	for _, want := range []string{"1 could not be named", "1 visits are of issuers that are not on the roster"} {
+		if !strings.Contains(out, want) {
+			t.Errorf("no %q in %s", want, out)
+		}
+	}
 
 	// An issuer that cannot be reached: its group goes by hand, and the answer back.
 	second := ask()
 	c.issuers["nv"].desk.Close()
-	out, err := c.cli("inquiry", "fetch", "-officer", c.in("seoul-1"), second)
+	out, err = c.cli("inquiry", "fetch", "-officer", c.in("seoul-1"), second)
 	if err == nil || !strings.Contains(err.Error(), "1 of 2") {
 		t.Fatal(out, err)
 	}

@@ -198,6 +198,11 @@ func addParty(dir, role string, days int, card string, now time.Time, stdout io.
 		if list == nil {
 			return fmt.Errorf("-as %q: want officer, issuer or registry", role)
 		}
+		if role == "issuer" { // its id is the one in its passes: a new key takes the place of one that has ended
+			*list = slices.DeleteFunc(*list, func(q trace.Party) bool {
+				return q.ID == p.ID && (q.RevokedAt != 0 || q.NotAfter <= now.Unix())
+			})
+		}
 		*list = append(*list, p)
 		fmt.Fprintf(stdout, "%s %s, fingerprint %s\n", role, p.ID, p.Fingerprint())
 		return nil

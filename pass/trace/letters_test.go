@@ -169,7 +169,7 @@ func TestAnswerRefuses(t *testing.T) {
 func TestRequestAndCallRefuse(t *testing.T) {
 	r := roster(t)
 	registry, officer := who(t, "registry"), who(t, "seoul-1")
-	to := must(r.Registry("registry", t0))(t)
+	to := must(r.Registry(t0))(t)
 	order, place := ask(t, "seoul-1", draft(), t0)
 	other, _ := ask(t, "seoul-2", draft(), t0)
 	for name, c := range map[string]struct {
@@ -273,6 +273,21 @@ func TestRosterRefuses(t *testing.T) {
 	}{}
 	if _, err := OpenRoster(must(cose.SignTyped(testKey("authority"), typeRoster, null))(t), public(testKey("authority"))); err == nil {
 		t.Error("opened something else")
+	}
+	// A receipt key is being replaced: the new one is written to, until it ends.
+	two := roster(t, func(c *Contents) { c.Registries = append(c.Registries, party(t, "registry-2")) })
+	if p, err := two.Registry(t0); err != nil || p.ID != "registry-2" {
+		t.Error(p.ID, err)
+	}
+	two = roster(t, func(c *Contents) {
+		c.Registries = append(c.Registries, party(t, "registry-2"))
+		c.Registries[1].RevokedAt = 1
+	})
+	if p, err := two.Registry(t0); err != nil || p.ID != "registry" {
+		t.Error(p.ID, err)
+	}
+	if _, err := roster(t, func(c *Contents) { c.Registries[0].RevokedAt = 1 }).Registry(t0); !errors.Is(err, ErrParty) {
+		t.Error(err)
 	}
 	if id, ok := roster(t).RegistryOf(public(testKey("registry"))); !ok || id != "registry" {
 		t.Error(id, ok)

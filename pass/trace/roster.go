@@ -127,15 +127,17 @@ func (r *Roster) Officer(id string, now time.Time) (Party, error) {
 }
 
 // Registry finds the registry to whom a request may be sealed at the time now:
-// the one of that id, or the only one where id is empty.
-func (r *Roster) Registry(id string, now time.Time) (Party, error) {
+// of several, as while a receipt key is being replaced, the one entered last.
+func (r *Roster) Registry(now time.Time) (Party, error) {
 	if err := r.current(now); err != nil {
 		return Party{}, err
 	}
-	if id == "" && len(r.contents.Registries) == 1 {
-		id = r.contents.Registries[0].ID
+	for _, p := range slices.Backward(r.contents.Registries) {
+		if p.inForce(now, now) {
+			return p, nil
+		}
 	}
-	return find(r.contents.Registries, id, now)
+	return Party{}, fmt.Errorf("%w: no registry", ErrParty)
 }
 
 // RegistryOf finds the id under which a registry's receipt key is listed.

@@ -118,7 +118,7 @@ func TestCircle(t *testing.T) {
 	officer, second, registry, kko := who(t, "seoul-1"), who(t, "seoul-2"), who(t, "registry"), who(t, "kko")
 
 	order, place := ask(t, "seoul-1", draft(), t0)
-	request := must(officer.SealRequest(must(r.Registry("", t0))(t), order, place, t0))(t)
+	request := must(officer.SealRequest(must(r.Registry(t0))(t), order, place, t0))(t)
 	o, got, err := r.OpenRequest(registry, request, t0)
 	if err != nil {
 		t.Fatal(err)

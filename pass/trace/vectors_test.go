@@ -145,7 +145,7 @@ func writeVectors(t *testing.T) {
 	now := t0.Add(time.Hour)
 	w, place := warrant(t, r)
 	registry, kko, officer := who(t, "registry"), who(t, "kko"), who(t, "seoul-1")
-	request := must(officer.SealRequest(must(r.Registry("", t0))(t), w.Raw(), place, t0))(t)
+	request := must(officer.SealRequest(must(r.Registry(t0))(t), w.Raw(), place, t0))(t)
 	issuer := must(r.Issuer("kko", now))(t)
 	group := must(registry.SealGroup(issuer, w, ids(2), now))(t)
 	g := must(r.OpenGroup(kko, group, now))(t)
@@ -322,4 +322,30 @@ func FuzzInside(f *testing.F) {
 			}
 		}
 	})
+}
+
+// BenchmarkCircle is one full group through all hands: sealed by the registry,
+// opened and answered by the issuer, opened by the officer.
+func BenchmarkCircle(b *testing.B) {
+	r := roster(b)
+	w, _ := warrant(b, r)
+	now := t0.Add(time.Hour)
+	registry, kko, officer := who(b, "registry"), who(b, "kko"), who(b, "seoul-1")
+	issuer := must(r.Issuer("kko", now))(b)
+	people := make([]*Person, MaxPasses)
+	for n := range people {
+		people[n] = &Person{Name: "김하늘", Phone: "01000000001"}
+	}
+	passes := ids(MaxPasses)
+	size := 0
+	for b.Loop() {
+		raw := must(registry.SealGroup(issuer, w, passes, now))(b)
+		g := must(r.OpenGroup(kko, raw, now))(b)
+		answer := must(r.SealAnswer(kko, g, people, now))(b)
+		s := &Sheet{Issuer: "kko", Group: g.Digest, Seen: make([][]Seen, MaxPasses)}
+		must(r.OpenAnswer(officer, answer, s, now))(b)
+		size = len(answer)
+	}
+	b.ReportMetric(float64(b.Elapsed().Nanoseconds())/float64(b.N)/MaxPasses, "ns/person")
+	b.ReportMetric(float64(size), "answer-bytes")
 }

@@ -171,7 +171,7 @@ func (h *house) request(officer string, d trace.Draft) (request, order []byte, p
 	if err != nil {
 		h.t.Fatal(err)
 	}
-	to, err := h.roster.Registry("", h.now)
+	to, err := h.roster.Registry(h.now)
 	if err != nil {
 		h.t.Fatal(err)
 	}
