@@ -155,6 +155,20 @@ func TestEveryPage(t *testing.T) {
 	}
 }
 
+// TestGuideFiles holds that poster and leaflet can be downloaded.
+func TestGuideFiles(t *testing.T) {
+	p := newHouse(t).phone(t)
+	for _, name := range []string{"poster", "leaflet"} {
+		resp, body := p.get(t, "/guide/"+name+".pdf")
+		if resp.StatusCode != 200 || resp.Header.Get("Content-Type") != "application/pdf" || !strings.HasPrefix(body, "%PDF-") || !strings.Contains(resp.Header.Get("Content-Disposition"), "attachment") {
+			t.Errorf("%s: %d %v", name, resp.StatusCode, resp.Header)
+		}
+	}
+	if resp, _ := p.get(t, "/guide/else.pdf"); resp.StatusCode != 404 {
+		t.Errorf("%d", resp.StatusCode)
+	}
+}
+
 func TestOtherSitesAreKeptOut(t *testing.T) {
 	h := newHouse(t)
 	p := h.phone(t)

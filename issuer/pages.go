@@ -14,6 +14,7 @@ import (
 	"time"
 
 	"github.com/munjigi/munjigi/configs"
+	"github.com/munjigi/munjigi/issuer/guide"
 	"github.com/munjigi/munjigi/issuer/identity"
 	"github.com/munjigi/munjigi/issuer/picture"
 	"github.com/munjigi/munjigi/pass/symbol"
@@ -184,6 +185,36 @@ func (s *Server) help(w http.ResponseWriter, _ *http.Request) {
 	s.show(w, http.StatusOK, "help", view{Title: "trouble"})
 }
 
+func (s *Server) guidePage(w http.ResponseWriter, _ *http.Request) {
+	s.show(w, http.StatusOK, "guide", view{Title: "guide", Brands: s.Brands})
+}
+
+// guideFile prints poster or leaflet, with a QR code to the first page here.
+func (s *Server) guideFile(w http.ResponseWriter, r *http.Request) {
+	sheet, ok := map[string]func(string) ([]byte, error){"poster.pdf": guide.Poster, "leaflet.pdf": guide.Leaflet}[r.PathValue("file")]
+	if !ok {
+		s.missing(w, r)
+		return
+	}
+	data, err := sheet(s.origin(r) + "/")
+	if err != nil {
+		s.broken(w, "a sheet is not printed", err)
+		return
+	}
+	w.Header().Set("Content-Type", "application/pdf")
+	w.Header().Set("Content-Disposition", `attachment; filename="munjigi-`+r.PathValue("file")+`"`)
+	w.Header().Set("Cache-Control", "no-cache")
+	w.Write(data)
+}
+
+// origin is this server as the visitor reached it.
+func (s *Server) origin(r *http.Request) string {
+	if s.Secure || r.TLS != nil {
+		return "https://" + r.Host
+	}
+	return "http://" + r.Host
+}
+
 // inboxPage stands for the phones' own messages, where none are sent.
 func (s *Server) inboxPage(w http.ResponseWriter, r *http.Request) {
 	if s.inbox == nil {
@@ -299,11 +330,7 @@ func (c *call) identityView(v *view) (page string, err error) {
 	}
 	v.Left = max(0, f.Attempt.Until.Sub(c.now).Milliseconds())
 	if f.Attempt.Number != "" {
-		scheme := "http://"
-		if c.s.Secure || c.r.TLS != nil {
-			scheme = "https://"
-		}
-		v.Link = scheme + c.r.Host + "/app/pass?number=" + f.Attempt.Number
+		v.Link = c.s.origin(c.r) + "/app/pass?number=" + f.Attempt.Number
 		code, err := symbol.Encode(v.Link)
 		if err != nil {
 			return "", err

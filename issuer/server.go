@@ -156,6 +156,8 @@ func (s *Server) Handler() http.Handler {
 	mux.HandleFunc("GET /app/motp/code", s.appCode)
 	mux.HandleFunc("GET /app/pass/waiting", s.appWaiting)
 	mux.HandleFunc("GET /help", s.help)
+	mux.HandleFunc("GET /guide", s.guidePage)
+	mux.HandleFunc("GET /guide/{file}", s.guideFile)
 	mux.HandleFunc("POST /v1/passes", s.passes)
 	mux.HandleFunc("GET /v1/openapi.yaml", func(w http.ResponseWriter, _ *http.Request) {
 		w.Header().Set("Content-Type", "application/yaml")
