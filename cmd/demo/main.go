@@ -131,7 +131,7 @@ func demo(ctx context.Context, o options, stdout io.Writer, log *slog.Logger) (e
 	opt := device.Options{
 		// A laptop's clock is taken as it is: the phones are in the same process.
 		Clock: clock.New(func() bool { return true }, false), Now: o.now, Log: log,
-		Links: []display.Link{{Name: "휴대전화 화면 · phone page", URL: t.IssuerURL}, {Name: "등록 서버 · registry", URL: t.RegistryURL + "/healthz"}},
+		Links: []display.Link{{Name: "휴대전화 화면 · phone page", URL: t.IssuerURL}, {Name: "업주 화면 · owners' pages", URL: t.RegistryURL}},
 		Observe: func(e kiosk.Event) {
 			select {
 			case events <- e:
@@ -156,7 +156,7 @@ func demo(ctx context.Context, o options, stdout io.Writer, log *slog.Logger) (e
 	defer func() { err = errors.Join(err, d.Close()) }()
 	show.device = d
 
-	fmt.Fprintf(stdout, "문지기 Munjigi demo\n\n  kiosk's screen   http://%s\n  phone page       %s\n  registry         %s\n\n", local(o.screen), t.IssuerURL, t.RegistryURL)
+	fmt.Fprintf(stdout, "문지기 Munjigi demo\n\n  kiosk's screen   http://%s\n  phone page       %s\n  owners' pages    %s  (the browser does not know its certificate: go on)\n\n", local(o.screen), t.IssuerURL, t.RegistryURL)
 	if o.camera != "" {
 		address := phoneAddress(t.IssuerURL)
 		fmt.Fprintf(stdout, "open this on a phone in the same network, then hold it to %s:\n%s\n", o.camera, address)

@@ -12,6 +12,7 @@ import (
 
 	"github.com/munjigi/munjigi/cmd/internal/device"
 	"github.com/munjigi/munjigi/cmd/internal/tasks"
+	"github.com/munjigi/munjigi/display"
 	"github.com/munjigi/munjigi/kiosk"
 )
 
@@ -36,6 +37,8 @@ func run(ctx context.Context, args []string, stderr io.Writer) error {
 		}
 	}})
 	if err != nil {
+		// A door that cannot keep a visit must say so, also where it cannot start.
+		leaveOutOfOrder(ctx, &cfg, log)
 		return err
 	}
 	if i := d.Link.Identity(); i != nil {
@@ -47,6 +50,16 @@ func run(ctx context.Context, args []string, stderr io.Writer) error {
 	err = tasks.Run(ctx, log, func() { notify(log, daemon.SdNotifyReady) }, all...)
 	notify(log, daemon.SdNotifyStopping)
 	return errors.Join(err, d.Close())
+}
+
+// leaveOutOfOrder leaves that on the panels, as a stopped kiosk does.
+func leaveOutOfOrder(ctx context.Context, cfg *device.Config, log *slog.Logger) {
+	screen, err := cfg.NewScreen(log)
+	if err != nil {
+		log.Error("the screen cannot say that the reader is out of order", "err", err)
+		return
+	}
+	runWhile(ctx, screen.Run, screen.Ready(), func() { screen.Show(display.State{Scene: display.OutOfOrder}) })
 }
 
 // watchdog feeds systemd's watchdog (WatchdogSec in the unit) while the loop

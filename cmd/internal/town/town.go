@@ -22,9 +22,13 @@ import (
 	"github.com/munjigi/munjigi/pass"
 	"github.com/munjigi/munjigi/registry"
 	"github.com/munjigi/munjigi/registry/devices"
+	"github.com/munjigi/munjigi/registry/owners"
 	"github.com/munjigi/munjigi/registry/store"
 	"github.com/munjigi/munjigi/uplink/enrol"
 )
+
+// name is the registry's, for people.
+const name = "문지기 마을"
 
 // Addresses are where the servers listen, host:port; port 0 picks a free one.
 type Addresses struct {
@@ -119,12 +123,21 @@ func (t *Town) openRegistry(a Addresses) error {
 		return err
 	}
 	if t.Devices, err = devices.New(devices.Config{
-		SQL: t.Store.SQL(), CA: t.CA, Receipt: t.receipt, Root: t.Root(), Name: "문지기 마을", Address: a.Public,
+		SQL: t.Store.SQL(), CA: t.CA, Receipt: t.receipt, Root: t.Root(), Name: name, Address: a.Public,
 	}); err != nil {
 		return err
 	}
+	pages, err := owners.New(owners.Config{
+		DB: t.Store.SQL(), Devices: t.Devices, Visits: t.Store, Bundles: bundles, Address: t.RegistryURL, Registry: name,
+		Mail: &owners.Outbox{Now: t.now}, Now: t.now, Log: t.log,
+	})
+	if err != nil {
+		return err
+	}
+	t.serve = append(t.serve, pages)
 	t.Registry, err = registry.New(registry.Config{
-		Receipt: t.receipt, Bundles: bundles, Store: t.Store, Devices: t.Devices, Certificate: certificate.Certificate, Now: t.now, Log: t.log,
+		Receipt: t.receipt, Bundles: bundles, Store: t.Store, Devices: t.Devices, Certificate: certificate.Certificate, Owners: pages.Handler(),
+		Now: t.now, Log: t.log,
 	})
 	return err
 }
@@ -150,7 +163,7 @@ func (t *Town) listen(name, scheme, address string, serve func(context.Context, 
 	return scheme + "://" + at.String(), nil
 }
 
-// Tasks are the servers, in the order issuer, registry, retention.
+// Tasks are the servers and what runs beside them.
 func (t *Town) Tasks() []tasks.Task { return t.serve }
 
 // Close closes the registry's database. Call it when no task runs any more.
