@@ -193,6 +193,18 @@ func (p *Page) Save(file string) {
 	}
 }
 
+// Unfold opens everything on the page that can be folded.
+func (p *Page) Unfold() {
+	p.t.Helper()
+	run(p, chromedp.Evaluate[chromedp.Void]("document.querySelectorAll('details').forEach(d => d.open = true); undefined"))
+}
+
+// Fold closes it again.
+func (p *Page) Fold() {
+	p.t.Helper()
+	run(p, chromedp.Evaluate[chromedp.Void]("document.querySelectorAll('details').forEach(d => d.open = false); undefined"))
+}
+
 // Sheets is how many sheets of A4 the page prints on.
 func (p *Page) Sheets() int {
 	p.t.Helper()

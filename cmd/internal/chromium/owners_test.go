@@ -151,13 +151,15 @@ func dark(t *testing.T, p *chromium.Page, name string) {
 
 func judge(t *testing.T, p *chromium.Page, name string) {
 	t.Helper()
+	p.Save(chromium.Out(t, filepath.Join("owners", name+".png")))
+	p.Unfold()
 	if n := p.Overflow(); n > 0 {
 		t.Errorf("%s is %d pixels wider than the window", name, n)
 	}
 	for _, v := range chromium.Serious(p.Axe()) {
 		t.Errorf("%s: %s", name, v)
 	}
-	p.Save(chromium.Out(t, filepath.Join("owners", name+".png")))
+	p.Fold()
 }
 
 // readQR reads the QR symbol in a picture of a page, as the kiosk's reader does.
