@@ -217,6 +217,9 @@ func TestDayOne(t *testing.T) {
 	if out := must(t, "kiosk", "list", "-config", s.path); !strings.Contains(out, "revoked") {
 		t.Error(out)
 	}
+	if out := must(t, "bundle", "-config", s.path); !strings.Contains(out, "bundle 43:") {
+		t.Errorf("a revoked kiosk's word counts: %s", out)
+	}
 	if out := must(t, "kiosk", "code", "-config", s.path, "-replace", enrolment.Kiosk); !strings.Contains(out, "하늘 카페") {
 		t.Error(out)
 	}

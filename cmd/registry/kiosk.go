@@ -155,7 +155,10 @@ func kioskList(ctx context.Context, c *call, args []string) error {
 		t := tabwriter.NewWriter(c.stdout, 0, 0, 2, ' ', 0)
 		fmt.Fprintln(t, "KIOSK\tFACILITY\tDOOR\tSTATE\tHEARD\tQUEUE\tOLDEST\tBUNDLE\tCLOCK\tCERTIFICATE\tVERSION")
 		for _, k := range all {
-			heard, oldest, clock := "never", "-", "-"
+			heard, oldest, clock, expires := "never", "-", "-", "-"
+			if !k.Expires.IsZero() {
+				expires = k.Expires.Format(time.DateOnly)
+			}
 			if !k.Seen.IsZero() {
 				heard, clock = ago(now, k.Seen), k.Health.Clock.String()
 			}
@@ -163,7 +166,7 @@ func kioskList(ctx context.Context, c *call, args []string) error {
 				oldest = ago(now, time.UnixMilli(k.Health.Oldest))
 			}
 			fmt.Fprintf(t, "%s\t%s\t%s\t%s\t%s\t%d\t%s\t%d\t%s\t%s\t%s\n", k.ID, k.FacilityName, k.Name, state(k, now), heard,
-				k.Health.Queue, oldest, k.Health.Bundle, clock, k.Expires.Format(time.DateOnly), k.Health.Version)
+				k.Health.Queue, oldest, k.Health.Bundle, clock, expires, k.Health.Version)
 		}
 		return t.Flush()
 	})

@@ -111,11 +111,11 @@ func (b *Book) Beat(ctx context.Context, kiosk string, h wire.Heartbeat, now tim
 	return nil
 }
 
-// HighestBundle is the highest bundle number any kiosk has reported, and which
-// kiosk did; 0 and none where there is none yet.
+// HighestBundle is the highest bundle number any unrevoked kiosk has reported,
+// and which kiosk did; 0 and none where there is none yet.
 func HighestBundle(ctx context.Context, db *sql.DB) (number uint64, kiosk string, err error) {
 	var n int64
-	err = db.QueryRowContext(ctx, `SELECT bundle, id FROM kiosks ORDER BY bundle DESC, id LIMIT 1`).Scan(&n, &kiosk)
+	err = db.QueryRowContext(ctx, `SELECT bundle, id FROM kiosks WHERE revoked IS NULL ORDER BY bundle DESC, id LIMIT 1`).Scan(&n, &kiosk)
 	if err != nil && !errors.Is(err, sql.ErrNoRows) {
 		return 0, "", fmt.Errorf("read the highest bundle number: %w", err)
 	}
