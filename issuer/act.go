@@ -53,6 +53,7 @@ var actions = map[string]action{
 	"health":           {"me", (*call).loadHealth, false},
 	"health/withdraw":  {"me", (*call).withdrawHealth, false},
 	"withdraw":         {"withdraw", (*call).withdraw, false},
+	"passkeys/remove":  {"me", (*call).removePasskeys, false},
 }
 
 // sessionLocks make one browser's actions happen one after another: two tabs

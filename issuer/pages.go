@@ -146,6 +146,7 @@ type view struct {
 	Nonce    string
 	Health   bool // a vaccination record can be loaded
 	Mine     *mine
+	Passkeys bool
 	Until    string // what stays after a withdrawal, until when
 	Open     bool   // an app
 	Locked   bool
@@ -304,6 +305,8 @@ func (s *Server) render(c *call, status int, page string) {
 	case page == "consent":
 		v.Screen = c.screen()
 		v.Screens = c.brand.Consents[len(c.brand.Consents)-1].Screen
+	case page == "login":
+		v.Passkeys = c.person != nil && c.person.Passkeys != nil
 	case page == "me":
 		v.Mine, err = c.mine()
 	case page == "gone":

@@ -165,6 +165,7 @@ func (s *Server) Handler() http.Handler {
 	})
 	mux.HandleFunc("GET /v1/b/{brand}", s.apiState)
 	mux.HandleFunc("POST /v1/b/{brand}/{page...}", s.apiPost)
+	mux.HandleFunc("POST /v1/b/{brand}/passkey/{step}", s.passkey)
 	mux.HandleFunc("GET /web/{file}", s.pages.file)
 	mux.HandleFunc("GET /favicon.ico", func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(http.StatusNoContent) })
 	mux.HandleFunc("GET /healthz", func(w http.ResponseWriter, _ *http.Request) {

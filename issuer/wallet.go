@@ -43,6 +43,7 @@ type mine struct {
 	Consents      []store.Agreement
 	Guardian      string
 	Health        *wireHealth
+	Passkeys      bool
 }
 
 func (c *call) mine() (*mine, error) {
@@ -54,6 +55,7 @@ func (c *call) mine() (*mine, error) {
 	if c.brand.Reverify > 0 {
 		m.Until = day(p.Verified.Add(c.brand.valid()))
 	}
+	m.Passkeys = p.Passkeys != nil
 	if p.Guardian != nil {
 		m.Guardian = maskName(p.Guardian.Name)
 	}

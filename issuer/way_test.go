@@ -14,6 +14,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
+	"github.com/munjigi/munjigi/issuer/store"
 	"github.com/munjigi/munjigi/pass"
 )
 
@@ -357,6 +358,11 @@ func TestByPASS(t *testing.T) {
 // flowOf looks into a phone's session.
 func (h *house) flowOf(t testing.TB, p *phone, brand string) *flow {
 	t.Helper()
+	return h.visitOf(t, p, brand).Flow
+}
+
+func (h *house) visitOf(t testing.TB, p *phone, brand string) *visit {
+	t.Helper()
 	r, err := http.NewRequest("GET", "/", nil)
 	if err != nil {
 		t.Fatal(err)
@@ -368,7 +374,7 @@ func (h *house) flowOf(t testing.TB, p *phone, brand string) *flow {
 	if err != nil {
 		t.Fatal(err)
 	}
-	return sess.Visits[brand].Flow
+	return sess.Visits[brand]
 }
 
 // TestByNumber is PASS on a PC: a QR code and a number, the number is typed
@@ -702,5 +708,70 @@ func TestNobodyIsTold(t *testing.T) {
 	}
 	if diff := cmp.Diff(ask(hong.phone), ask("01000000000")); diff != "" {
 		t.Error(diff)
+	}
+}
+
+// TestPasskeysAreTheBoundPhones holds what stands around passkeys; the ceremony
+// itself is walked in Chromium.
+func TestPasskeysAreTheBoundPhones(t *testing.T) {
+	h := newHouse(t)
+	p := h.phone(t)
+	step := func(p *phone, brand, step string) int {
+		t.Helper()
+		resp, _ := p.do(t, "POST", "/v1/b/"+brand+"/passkey/"+step, "application/json", "{}")
+		return resp.StatusCode
+	}
+	if got := step(p, "pas", "register"); got != 422 {
+		t.Errorf("nobody registers a passkey: %d", got)
+	}
+	p.walk(t, "pas", hong)
+	if got := step(p, "pas", "login"); got != 422 {
+		t.Errorf("login without a passkey: %d", got)
+	}
+	if got := step(p, "pas", "registered"); got != 422 {
+		t.Errorf("an answer to no question: %d", got)
+	}
+	if got := step(p, "pas", "nothing"); got != 404 {
+		t.Errorf("%d", got)
+	}
+	who := *h.visitOf(t, p, "pas").Person
+	has := func() bool {
+		t.Helper()
+		person, _, err := h.db.Person(t.Context(), who)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return person.Passkeys != nil
+	}
+	give := func() {
+		t.Helper()
+		if err := h.db.Edit(t.Context(), who, func(m *store.More) error { m.Passkeys = []byte("[]"); return nil }); err != nil || !has() {
+			t.Fatal(err)
+		}
+	}
+	give()
+	h.now = h.now.Add(unlocked)
+	if _, body := p.get(t, "/b/pas"); !strings.Contains(body, `data-do="login"`) {
+		t.Error("the passkey is not offered")
+	}
+	if got := step(p, "pas", "register"); got != 422 {
+		t.Errorf("a locked page registers a passkey: %d", got)
+	}
+	p.post(t, "/b/pas/passkeys/remove", nil)
+	if !has() {
+		t.Error("a locked page removes a passkey")
+	}
+	p.goes(t, "/b/pas/login", values("pin", p.pin), "/b/pas")
+	p.goes(t, "/b/pas/passkeys/remove", nil, "/b/pas/me")
+	if has() {
+		t.Error("a removed passkey is still there")
+	}
+	// A new phone begins without the old one's.
+	give()
+	q := h.phone(t)
+	q.bySMS(t, "/b/pas", hong, "/b/pas/device")
+	q.bind(t, "pas", "qr")
+	if has() {
+		t.Error("the old phone's passkey opens the new one")
 	}
 }

@@ -14,6 +14,7 @@ import (
 	"path/filepath"
 	"regexp"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -27,6 +28,7 @@ import (
 type wallet struct {
 	port   string
 	bundle *pass.Bundle
+	ahead  atomic.Int64 // how far the issuer's clock is set ahead
 }
 
 func newWallet(t *testing.T) *wallet {
@@ -58,7 +60,7 @@ func newWallet(t *testing.T) *wallet {
 		t.Fatal(err)
 	}
 	s, err := issuer.New(issuer.Config{
-		Brands: brands, Health: issuer.DemoHealth{}, Now: time.Now, Log: slog.New(slog.DiscardHandler),
+		Brands: brands, Health: issuer.DemoHealth{}, Now: func() time.Time { return time.Now().Add(time.Duration(w.ahead.Load())) }, Log: slog.New(slog.DiscardHandler),
 		Helpline: issuer.Helpline{Number: "02-000-0000", Hours: "평일 09:00–18:00 (점심 12:00–13:00 제외)", HoursEN: "weekdays 9:00–18:00, closed 12:00–13:00"},
 	})
 	if err != nil {
@@ -430,4 +432,44 @@ func TestOffline(t *testing.T) {
 	p.Eval(`(() => { window.fetch = window.online; })()`)
 	p.Tick("#retry")
 	w.valid(t, p, 2)
+}
+
+// TestPasskey opens PASS by fingerprint; another finger does not, and the PIN
+// still does.
+func TestPasskey(t *testing.T) {
+	w := newWallet(t)
+	p := phoneWindow(t)
+	owner := p.Fingers()
+	p.Open(w.at("/b/pas/qr"))
+	w.bySMS(t, p, hong, "identity")
+	p.Fill("pin", "135790", "again", "135790")
+	p.Follow(go_)
+	consent(t, p, 1, "pas")
+	w.valid(t, p, 1)
+	p.Open(w.at("/b/pas/me"))
+	look(t, p, "pas-me")
+	p.Tick("#passkey")
+	p.Text("form[action$='/passkeys/remove']")
+
+	w.ahead.Add(int64(11 * time.Minute))
+	p.Open(w.at("/b/pas"))
+	look(t, p, "pas-login")
+	owner(false)
+	p.Tick("#passkey")
+	p.Text("#passkey-failed:not([hidden])")
+	owner(true)
+	p.Tick("#passkey")
+	p.Text("main section ul.plain") // the recent verifications
+
+	w.ahead.Add(int64(11 * time.Minute))
+	p.Open(w.at("/b/pas"))
+	p.Fill("pin", "135790")
+	p.Follow(go_)
+	p.Open(w.at("/b/pas/me"))
+	p.Follow("form[action$='/passkeys/remove'] button")
+	w.ahead.Add(int64(11 * time.Minute))
+	p.Open(w.at("/b/pas"))
+	if p.Count("#passkey") != 0 {
+		t.Error("a removed passkey is still offered")
+	}
 }

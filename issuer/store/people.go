@@ -290,7 +290,8 @@ func (d *DB) Bind(ctx context.Context, id PersonID, dev Device) error {
 			if err != nil {
 				return err
 			}
-			if p.Device = nil; other == id {
+			p.Device, p.Passkeys = nil, nil // those were the old phone's
+			if other == id {
 				p.Device = &dev
 			}
 			if err := d.writeMore(ctx, tx, other, p.More); err != nil {
