@@ -13,8 +13,9 @@ type chart struct {
 	ID, Title, Desc string // Desc says the picture in words
 	Bars            []bar
 	Grid            []gridLine
-	Width, Height   int // of the whole
-	Base            int // y of the axis
+	Empty           bool // there is nothing to draw: Desc says so
+	Width, Height   int  // of the whole
+	Base            int  // y of the axis
 }
 
 type bar struct {
@@ -49,10 +50,12 @@ type column struct {
 // draw lays columns out as bars over a scale that begins at nothing.
 func draw(id, title, desc string, columns []column) chart {
 	c := chart{ID: id, Title: title, Desc: desc, Width: chartWidth, Height: chartHeight, Base: chartBase}
-	most := 1
+	most, sum := 1, 0
 	for _, col := range columns {
 		most = max(most, col.count)
+		sum += col.count
 	}
+	c.Empty = sum == 0
 	step := scaleStep(most)
 	top := (most + step - 1) / step * step
 	y := func(n int) int { return chartBase - n*(chartBase-chartTop)/top }
@@ -170,6 +173,15 @@ func (w words) moment(t time.Time) string {
 	}
 	t = t.In(store.Seoul)
 	return w.say("time.moment", "year", t.Year(), "day", w.day(store.DayOf(t)), "clock", t.Format("15:04"))
+}
+
+// recent writes the time of day of what was on the day of now, and the whole
+// moment of what was before.
+func (w words) recent(t, now time.Time) string {
+	if !t.IsZero() && store.DayOf(t) == store.DayOf(now) {
+		return t.In(store.Seoul).Format("15:04")
+	}
+	return w.moment(t)
 }
 
 // ago writes how long something is in the past, roughly.

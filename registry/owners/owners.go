@@ -159,9 +159,8 @@ func (s *Server) Handler() http.Handler {
 		mux.HandleFunc(route.method+" "+route.path, func(w http.ResponseWriter, r *http.Request) { s.serve(w, r, route) })
 	}
 	mux.HandleFunc("GET /owners/{file}", s.asset)
-	mux.HandleFunc("/", func(w http.ResponseWriter, r *http.Request) {
-		s.fail(w, r, &visitor{words: s.pages.language(w, r)}, http.StatusNotFound)
-	})
+	nothing := route{who: anybody, do: func(*Server, http.ResponseWriter, *http.Request, *visitor) error { return errNotFound }}
+	mux.HandleFunc("/", func(w http.ResponseWriter, r *http.Request) { s.serve(w, r, nothing) })
 	guarded := http.NewCrossOriginProtection()
 	guarded.SetDenyHandler(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		s.fail(w, r, &visitor{words: s.pages.language(w, r)}, http.StatusForbidden)

@@ -63,6 +63,7 @@ func (w words) functions() template.FuncMap {
 		"kind":   w.kind,
 		"day":    w.day,
 		"moment": w.moment,
+		"recent": w.recent,
 		"num":    thousands,
 		"dash":   hyphened,
 		"phone":  spoken,
