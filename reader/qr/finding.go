@@ -52,6 +52,7 @@ const (
 	smallModule = 1.9  // pixels
 	steepTilt   = 48   // degrees
 	weakSingle  = 0.45 // contrast of single modules, of that of large areas
+	faint       = 0.22 // of both directions: then which one is weaker says nothing
 	muchGlare   = 0.06 // share of modules
 	darkPicture = 22   // mean luma
 	lightScreen = 240
@@ -81,7 +82,71 @@ func (d *Decoder) judgePicture() Finding {
 	case mean > lightScreen:
 		return Finding{TooBright, mean}
 	}
-	return Finding{NoCode, 0}
+	best, alike := (*finder)(nil), 0
+	for i := range d.finders {
+		f := &d.finders[i]
+		if f.score < leastFollowed {
+			continue
+		}
+		alike++
+		if best == nil || f.score > best.score {
+			best = f
+		}
+	}
+	if best == nil || alike < 2 && best.score < sureFinder {
+		return Finding{NoCode, 0}
+	}
+	return d.judgeFinder(best)
+}
+
+// sureFinder is how well a finder pattern must be seen to speak for a symbol by itself, and
+// leastJudged how well a symbol must be located to be judged instead of its finder patterns.
+const (
+	sureFinder  = 0.72
+	leastJudged = 0.5
+)
+
+// judgeFinder finds fault with a symbol of which finder patterns are seen, but no more.
+func (d *Decoder) judgeFinder(f *finder) Finding {
+	v := d.view(f.size / 7)
+	s := f.shape.moved(0, 0, v.scale)
+	luma := func(a, b float32) float32 {
+		l := v.at(s.x+a*s.ux+b*s.vx, s.y+a*s.uy+b*s.vy)
+		if f.inverted {
+			return 255 - l
+		}
+		return l
+	}
+	core, large := luma(0, 0), float32(1)
+	for _, k := range [4][2]float32{{4.5, 0}, {-4.5, 0}, {0, 4.5}, {0, -4.5}} {
+		large = max(large, luma(k[0], k[1])-core)
+	}
+	ring := func(a, b float32) float32 { // the light ring against core and dark ring
+		return max(0, (luma(2*a, 2*b)+luma(-2*a, -2*b)-core)/2-(luma(3*a, 3*b)+luma(-3*a, -3*b))/4) / large
+	}
+	across, down := ring(1, 0), ring(0, 1)
+	weak, strong := min(across, down), max(across, down, 0.01)
+	switch tilt := angle(&f.shape); {
+	case f.size/7 < smallModule:
+		return Finding{TooSmall, f.size / 7}
+	case tilt > steepTilt:
+		return Finding{Tilted, tilt}
+	case strong < faint:
+		return Finding{OutOfFocus, strong}
+	case weak < 0.6*strong:
+		return Finding{Moving, weak / strong}
+	case strong < weakSingle:
+		return Finding{OutOfFocus, strong}
+	}
+	return Finding{Unclear, f.score}
+}
+
+// angle is by how many degrees a square is turned away that looks like s: a circle on it
+// is an ellipse in the picture, whose axes the singular values are.
+func angle(s *shape) float32 {
+	a, b := s.ux*s.ux+s.uy*s.uy+s.vx*s.vx+s.vy*s.vy, 2*(s.ux*s.vy-s.uy*s.vx)
+	long, short := sqrt32(max(0, a+b))+sqrt32(max(0, a-b)), sqrt32(max(0, a+b))-sqrt32(max(0, a-b))
+	return float32(math.Acos(float64(min(1, max(short, -short)/long))) * 180 / math.Pi)
 }
 
 // judgeSymbol finds fault with a symbol that was located and sampled but not read.
@@ -90,7 +155,6 @@ func (d *Decoder) judgeSymbol(g *grid, v *view) Finding {
 	side := float32(g.side)
 	half := side / 2
 	ux, uy, vx, vy := g.step(half, half)
-	lu, lv := sqrt32(ux*ux+uy*uy), sqrt32(vx*vx+vy*vy)
 	area := ux*vy - uy*vx
 	module := sqrt32(max(area, -area))
 	for _, c := range [4][2]float32{{0, 0}, {side, 0}, {side, side}, {0, side}} {
@@ -110,11 +174,8 @@ func (d *Decoder) judgeSymbol(g *grid, v *view) Finding {
 	if share := float32(hidden) / float32(len(m.raw)); share > muchGlare {
 		return Finding{Glare, share}
 	}
-	// A circle on the screen is an ellipse in the picture; its axes by the singular values.
-	a, b := lu*lu+lv*lv, 2*area
-	long, short := sqrt32(max(0, a+b))+sqrt32(max(0, a-b)), sqrt32(max(0, a+b))-sqrt32(max(0, a-b))
-	if tilt := math.Acos(float64(min(1, max(short, -short)/long))) * 180 / math.Pi; tilt > steepTilt {
-		return Finding{Tilted, float32(tilt)}
+	if tilt := angle(&shape{ux: ux, uy: uy, vx: vx, vy: vy}); tilt > steepTilt {
+		return Finding{Tilted, tilt}
 	}
 	if module < smallModule {
 		return Finding{TooSmall, module}
@@ -125,6 +186,8 @@ func (d *Decoder) judgeSymbol(g *grid, v *view) Finding {
 	across, down := m.single(false)/large, m.single(true)/large
 	weak, strong := min(across, down), max(across, down)
 	switch {
+	case strong < faint:
+		return Finding{OutOfFocus, strong}
 	case weak < weakSingle && weak < 0.6*strong:
 		return Finding{Moving, weak / strong}
 	case strong < weakSingle:

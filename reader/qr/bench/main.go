@@ -29,7 +29,7 @@ func main() {
 	flag.StringVar(&o.peers, "peers", "bin/peers", "folder that reader/qr/bench/peers/build has built into")
 	flag.BoolVar(&o.quick, "quick", false, "a sixth of the pictures")
 	only := flag.String("only", "", "readers to measure, separated by commas: ours, ours-thorough, zxing-cpp, zxing-wasm, gozxing, zbar")
-	sets := flag.String("sets", "photographs,sweeps,mix,blanks,streams", "what to measure on")
+	sets := flag.String("sets", "photographs,sweeps,mix,blanks,streams,findings", "what to measure on")
 	flag.Uint64Var(&o.seed, "seed", 1, "of the rendered pictures")
 	flag.StringVar(&o.each, "each", "", "file to write a line to for each picture and reader")
 	role := flag.String("serve", "", "be a reader for the benchmark instead: "+strings.Join(slices.Sorted(maps.Keys(served)), ", "))
@@ -89,6 +89,11 @@ func run(o options) error {
 	}
 	if slices.Contains(o.sets, "streams") {
 		if err := res.measureStreams(o); err != nil {
+			return err
+		}
+	}
+	if slices.Contains(o.sets, "findings") && slices.Contains(res.names(), oursName) {
+		if res.findings, err = measureFindings(o); err != nil {
 			return err
 		}
 	}

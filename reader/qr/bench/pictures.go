@@ -13,6 +13,8 @@ import (
 	"strings"
 	"unicode/utf8"
 
+	"golang.org/x/image/draw"
+
 	"github.com/munjigi/munjigi/reader/qr/bench/screens"
 )
 
@@ -110,6 +112,11 @@ func photographs(dir string, every int) (out []*picture, err error) {
 			if err != nil {
 				return nil, err
 			}
+			if truth == nil { // the worst that there is, as large as a camera sees it
+				for _, size := range [][2]int{{1280, 720}, {1920, 1080}} {
+					out = append(out, &picture{set: "enlarged without a code", group: fmt.Sprintf("%d×%d", size[0], size[1]), draw: func(g *image.Gray) { enlarge(g, upright, size[0], size[1]) }})
+				}
+			}
 			for turn := range 4 {
 				out = append(out, &picture{set: set, group: f.Name(), name: filepath.Join(f.Name(), filepath.Base(file)), truth: truth, draw: func(g *image.Gray) { quarter(g, upright, turn) }})
 			}
@@ -162,6 +169,15 @@ func load(file string) (*image.Gray, error) {
 		}
 	}
 	return g, nil
+}
+
+// enlarge draws src into dst at w×h, between the pixels linearly.
+func enlarge(dst, src *image.Gray, w, h int) {
+	if cap(dst.Pix) < w*h {
+		dst.Pix = make([]uint8, w*h)
+	}
+	dst.Pix, dst.Stride, dst.Rect = dst.Pix[:w*h], w, image.Rect(0, 0, w, h)
+	draw.BiLinear.Scale(dst, dst.Rect, src, src.Rect, draw.Src, nil)
 }
 
 // quarter turns src clockwise by turns × 90° into dst.

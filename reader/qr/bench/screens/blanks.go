@@ -29,10 +29,11 @@ func Blanks(seed uint64, n int) (out []Blank) {
 		s := seed<<16 | uint64(i)
 		out = append(out, Blank{"empty 640×480", func(g *image.Gray) { emptyRoom(g, s, 640, 480) }})
 	}
+	width, height := Width, Height
 	each := func(kind string, f func(g *image.Gray, rng *rand.Rand)) {
-		s := seed<<16 | uint64(len(out))
+		s, w, h := seed<<16|uint64(len(out)), width, height
 		out = append(out, Blank{kind, func(g *image.Gray) {
-			reset(g, Width, Height)
+			reset(g, w, h)
 			f(g, rand.New(rand.NewPCG(s, 0x626c616e6b)))
 		}})
 	}
@@ -71,6 +72,45 @@ func Blanks(seed uint64, n int) (out []Blank) {
 		for _, degrees := range []float64{0, 21} {
 			each("codes of noise", func(g *image.Gray, rng *rand.Rand) { noiseCodes(g, rng, unit, degrees) })
 		}
+	}
+	for _, unit := range []float64{3, 5, 9} {
+		for _, degrees := range []float64{0, 15, 45} {
+			each("halftone", func(g *image.Gray, _ *rand.Rand) {
+				turned(g, degrees, func(u, v float64) bool { // dots that grow from left to right
+					a, b := wrap(u/unit, 2)-1, wrap(v/unit, 2)-1
+					return a*a+b*b < 0.2+math.Abs(u)/float64(Width)
+				})
+			})
+			each("concentric squares", func(g *image.Gray, _ *rand.Rand) {
+				turned(g, degrees, func(u, v float64) bool {
+					a, b := wrap(u/unit, 41)-20.5, wrap(v/unit, 41)-20.5
+					return int(max(math.Abs(a), math.Abs(b))+0.5)%2 == 0
+				})
+			})
+		}
+	}
+	for _, fine := range []float64{400, 1500, 6000} {
+		each("moiré", func(g *image.Gray, _ *rand.Rand) { // a zone plate beats with the pixels
+			turned(g, 0, func(u, v float64) bool {
+				u, v = u-Width/2, v-Height/2
+				return math.Sin((u*u+v*v)/fine) > 0
+			})
+		})
+	}
+	width, height = 1920, 1080
+	each("noise", func(g *image.Gray, rng *rand.Rand) {
+		paint(g, func(x, y float64) float64 { return 128 + 60*rng.NormFloat64() })
+	})
+	for _, unit := range []float64{2, 3, 5} {
+		each("finder blobs", func(g *image.Gray, _ *rand.Rand) {
+			turned(g, 33, func(u, v float64) bool { return blob(wrap(u/unit, 9), wrap(v/unit, 9)) })
+		})
+		each("codes of noise", func(g *image.Gray, rng *rand.Rand) { noiseCodes(g, rng, unit, 21) })
+		each("chessboard", func(g *image.Gray, _ *rand.Rand) {
+			turned(g, 27, func(u, v float64) bool {
+				return (int(math.Floor(u/unit/2))+int(math.Floor(v/unit/2)))%2 == 0
+			})
+		})
 	}
 	return out
 }

@@ -47,7 +47,7 @@ func TestBlanksAreBlank(t *testing.T) {
 			t.Errorf("%s: %v, %d bytes, all from %d to %d", b.Kind, g.Rect, len(g.Pix), lo, hi)
 		}
 	}
-	if len(kinds) != 8 {
-		t.Errorf("%d kinds, want 8: %v", len(kinds), kinds)
+	if len(kinds) != 11 {
+		t.Errorf("%d kinds, want 11: %v", len(kinds), kinds)
 	}
 }
