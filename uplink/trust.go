@@ -12,10 +12,9 @@ import (
 	"sync/atomic"
 	"time"
 
-	"github.com/google/renameio/v2"
-
 	"github.com/munjigi/munjigi/pass"
 	"github.com/munjigi/munjigi/pass/wire"
+	"github.com/munjigi/munjigi/uplink/internal/disk"
 )
 
 // Trust keeps the trust bundle: the last good one from disk at once, a newer
@@ -170,7 +169,7 @@ func (t *Trust) refresh(ctx context.Context) error {
 	}
 	if old == nil || b.Number() > old.Number() {
 		// On disk before in use: a restart must not know less than this moment.
-		if err := renameio.WriteFile(t.cfg.File, a.body, 0o600); err != nil {
+		if err := disk.Write(t.cfg.File, a.body); err != nil {
 			return fmt.Errorf("keep the trust bundle: %w", err)
 		}
 		t.set(b)

@@ -16,10 +16,9 @@ import (
 	"path/filepath"
 	"time"
 
-	"github.com/google/renameio/v2"
-
 	"github.com/munjigi/munjigi/pass"
 	"github.com/munjigi/munjigi/pass/wire"
+	"github.com/munjigi/munjigi/uplink/internal/disk"
 )
 
 // ErrEnrolled is returned on a device that is enrolled: it ignores codes until
@@ -139,7 +138,7 @@ func (o *Offer) accept(ctx context.Context) (*Identity, error) {
 		return nil, err
 	}
 	// The bundle first: from the moment the device is enrolled it can verify.
-	if err := renameio.WriteFile(filepath.Join(e.Dir, BundleFile), o.bundle.Raw(), 0o600); err != nil {
+	if err := disk.Write(filepath.Join(e.Dir, BundleFile), o.bundle.Raw()); err != nil {
 		return nil, fmt.Errorf("keep the trust bundle: %w", err)
 	}
 	return i, i.keep(e.Dir)

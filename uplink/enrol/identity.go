@@ -20,9 +20,8 @@ import (
 	"path/filepath"
 	"time"
 
-	"github.com/google/renameio/v2"
-
 	"github.com/munjigi/munjigi/pass/cose"
+	"github.com/munjigi/munjigi/uplink/internal/disk"
 )
 
 // The files of an enrolled device, in its data folder.
@@ -92,7 +91,7 @@ func (i *Identity) keep(dir string) error {
 	if err != nil {
 		return fmt.Errorf("keep the enrolment: %w", err)
 	}
-	if err := renameio.WriteFile(filepath.Join(dir, File), data, 0o600); err != nil {
+	if err := disk.Write(filepath.Join(dir, File), data); err != nil {
 		return fmt.Errorf("keep the enrolment: %w", err)
 	}
 	return nil
@@ -181,7 +180,7 @@ func deviceKey(path string) (ed25519.PrivateKey, error) {
 	if err != nil {
 		return nil, fmt.Errorf("make the device's key: %w", err)
 	}
-	if err := renameio.WriteFile(path, pem.EncodeToMemory(&pem.Block{Type: pemType, Bytes: der}), 0o600); err != nil {
+	if err := disk.Write(path, pem.EncodeToMemory(&pem.Block{Type: pemType, Bytes: der})); err != nil {
 		return nil, fmt.Errorf("keep the device's key: %w", err)
 	}
 	return key, nil

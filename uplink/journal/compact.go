@@ -6,6 +6,8 @@ import (
 	"os"
 	"path/filepath"
 
+	"github.com/munjigi/munjigi/uplink/internal/disk"
+
 	bolt "go.etcd.io/bbolt"
 )
 
@@ -39,7 +41,7 @@ func (j *Journal) compact() error {
 	if err := os.Rename(next, j.path); err != nil {
 		return errors.Join(err, os.Remove(next))
 	}
-	if err := syncDir(filepath.Dir(j.path)); err != nil {
+	if err := errors.Join(disk.Own(j.path), disk.Sync(filepath.Dir(j.path))); err != nil {
 		return err
 	}
 	db, err := bolt.Open(j.path, 0o600, options())
@@ -49,12 +51,4 @@ func (j *Journal) compact() error {
 	old := j.db
 	j.db = db
 	return old.Close()
-}
-
-func syncDir(name string) error {
-	d, err := os.Open(name)
-	if err != nil {
-		return err
-	}
-	return errors.Join(d.Sync(), d.Close())
 }

@@ -21,6 +21,7 @@ import (
 	"github.com/munjigi/munjigi/pass"
 	"github.com/munjigi/munjigi/pass/cose"
 	"github.com/munjigi/munjigi/pass/wire"
+	"github.com/munjigi/munjigi/uplink/internal/disk"
 
 	bolt "go.etcd.io/bbolt"
 	berrors "go.etcd.io/bbolt/errors"
@@ -102,6 +103,10 @@ func Open(path string) (j *Journal, err error) {
 	case errors.Is(err, fs.ErrPermission), errors.Is(err, os.ErrPermission):
 		return nil, fmt.Errorf("open the journal %s: let the kiosk's user write there: %w", path, err)
 	case err != nil:
+		return nil, fmt.Errorf("open the journal %s: %w", path, err)
+	}
+	if err := disk.Own(path); err != nil {
+		db.Close()
 		return nil, fmt.Errorf("open the journal %s: %w", path, err)
 	}
 	j = &Journal{path: path, db: db, commit: (*bolt.Tx).Commit, added: make(chan struct{}, 1)}

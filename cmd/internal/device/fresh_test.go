@@ -178,3 +178,21 @@ func TestExpiredCertificate(t *testing.T) {
 	p.arrived(1)
 	r.acknowledged()
 }
+
+// TestHeartbeatArrives holds what the owner's page is told to what the device is.
+func TestHeartbeatArrives(t *testing.T) {
+	p := newParty(t, nil)
+	board := prove.NewBoard()
+	p.open(board)
+	p.until("the registry has heard of the kiosk", func() bool {
+		k, err := p.town.Devices.Kiosk(t.Context(), p.kiosk)
+		return err == nil && !k.Seen.IsZero()
+	})
+	k, err := p.town.Devices.Kiosk(t.Context(), p.kiosk)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if h := k.Health; h.Version != "unknown" || h.Bundle != 1 || h.Clock != pass.ClockSure || h.Disk == 0 || h.Queue != 0 || h.Oldest != 0 || h.Destroyed != 0 {
+		t.Errorf("%+v", h)
+	}
+}
