@@ -87,3 +87,13 @@ func TestCheckPassword(t *testing.T) {
 		}
 	}
 }
+
+// What one login costs: time and memory of a hash.
+func BenchmarkVerify(b *testing.B) {
+	h := newHasher(DefaultCost)
+	for b.Loop() {
+		if ok, _, err := h.verify(b.Context(), "", "correct horse battery"); ok || err != nil {
+			b.Fatal(ok, err)
+		}
+	}
+}
