@@ -12,6 +12,7 @@ import (
 	"path/filepath"
 	"slices"
 	"strconv"
+	"strings"
 	"sync/atomic"
 	"syscall"
 	"time"
@@ -136,6 +137,44 @@ func (s *Server) create(ctx context.Context, disk string) (string, error) {
 		}
 	}
 	return s.url(name), nil
+}
+
+// CPU is the processor time that all of the server's processes have used.
+func (s *Server) CPU() (used time.Duration, err error) {
+	data, err := os.ReadFile(filepath.Join(s.data(), "postmaster.pid"))
+	if err != nil {
+		return 0, err
+	}
+	master, _, _ := strings.Cut(string(data), "\n")
+	all, err := filepath.Glob("/proc/[0-9]*/stat")
+	if err != nil {
+		return 0, err
+	}
+	var ticks int
+	for _, path := range all {
+		data, err := os.ReadFile(path)
+		if err != nil {
+			continue // it has ended meanwhile
+		}
+		// proc(5): the name in parentheses, then from field 3 on.
+		_, rest, _ := strings.Cut(string(data), ") ")
+		f := strings.Fields(rest)
+		if len(f) < 15 {
+			continue
+		}
+		own := f[11:13] // utime, stime
+		switch {
+		case path == "/proc/"+master+"/stat":
+			own = f[11:15] // with those of children that have ended
+		case f[1] != master:
+			continue
+		}
+		for _, n := range own {
+			t, _ := strconv.Atoi(n)
+			ticks += t
+		}
+	}
+	return time.Duration(ticks) * time.Second / 100, nil // USER_HZ
 }
 
 // Data is the server's data folder: tables, indexes, write-ahead log.
