@@ -105,7 +105,7 @@ func (db *DB) lockTx(ctx context.Context, tx *sql.Tx, lock int64) error {
 
 // Locks that processes on one PostgreSQL share. "munjigi" in ASCII, and a number.
 const (
-	lockBase       = 0x6d756e6a69676900
-	lockAudit      = lockBase + 1
-	lockPartitions = lockBase + 2
+	lockBase       int64 = 0x6d756e6a69676900
+	lockAudit            = lockBase + 1
+	lockPartitions       = lockBase + 2
 )
