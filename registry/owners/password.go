@@ -23,7 +23,8 @@ type Cost struct {
 	Lanes  uint8
 }
 
-// DefaultCost is 19 MiB, two passes, one lane: about 30 ms on a small server.
+// DefaultCost is 19 MiB, two passes, one lane: some tens of
+// milliseconds of one core (BenchmarkVerify).
 var DefaultCost = Cost{Memory: 19 << 10, Passes: 2, Lanes: 1}
 
 const (
