@@ -174,3 +174,53 @@ func TestPruneLongQueue(t *testing.T) {
 		t.Errorf("%+v, %v", s, err)
 	}
 }
+
+// BenchmarkLongQueue is what a month without a network costs a visitor and the
+// status strip.
+func BenchmarkLongQueue(b *testing.B) {
+	j := open(b, filepath.Join(b.TempDir(), "journal.db"))
+	if err := j.update(func(tx *bolt.Tx) error {
+		visits := tx.Bucket(bucketVisits)
+		pass := make([]byte, 116)
+		for range 100_000 {
+			seq, err := visits.NextSequence()
+			if err != nil {
+				return err
+			}
+			if err := put(visits, seqKey(seq), wire.Visit{Seq: seq, At: t0.UnixMilli() + int64(seq), Pass: pass}); err != nil {
+				return err
+			}
+		}
+		return nil
+	}); err != nil {
+		b.Fatal(err)
+	}
+	b.Run("stats", func(b *testing.B) {
+		for b.Loop() {
+			if _, err := j.Stats(); err != nil {
+				b.Fatal(err)
+			}
+		}
+	})
+	b.Run("pending", func(b *testing.B) {
+		for b.Loop() {
+			if _, err := j.Pending(0, wire.MaxVisits); err != nil {
+				b.Fatal(err)
+			}
+		}
+	})
+	b.Run("prune", func(b *testing.B) {
+		for b.Loop() {
+			if _, err := j.Prune(t0, 0); err != nil {
+				b.Fatal(err)
+			}
+		}
+	})
+	b.Run("compact", func(b *testing.B) {
+		for b.Loop() {
+			if err := j.Compact(); err != nil {
+				b.Fatal(err)
+			}
+		}
+	})
+}
