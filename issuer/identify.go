@@ -90,6 +90,10 @@ func (c *call) begin(kind string, in url.Values) error {
 	switch kind {
 	case "sms":
 		claim.Birth, claim.Sex = in.Get("birth"), in.Get("sex")
+		// 내국인/외국인 stands in the digit, too: who ticks one and writes the other has slipped.
+		if nation := in.Get("nation"); nation != "" && (nation == "foreign") != (claim.Sex >= "5") {
+			return refuse(http.StatusUnprocessableEntity, "err_nation")
+		}
 	case "number":
 		claim = identity.Claim{}
 	}

@@ -66,8 +66,8 @@ func New(c Config) (*Server, error) {
 	}
 	s := &Server{
 		Config: c, brands: make(map[string]*Brand, len(c.Brands)),
-		addresses: limiter{burst: 120, refill: time.Second},
-		people:    limiter{burst: 10, refill: 3 * time.Second}, // renewals take one in 15 s
+		addresses: limiter{burst: 600, refill: time.Second / 10}, // carriers put many phones behind one address
+		people:    limiter{burst: 10, refill: 3 * time.Second},   // renewals take one in 15 s
 	}
 	for i := range c.Brands {
 		b := &c.Brands[i]

@@ -451,6 +451,21 @@ func TestByMOTP(t *testing.T) {
 	app.goes(t, "/app/motp/register", values("pin", "3579", "again", "3579"), "/app/motp")
 	show()
 
+	// By PASS instead of SMS.
+	pass, other := h.phone(t), h.phone(t)
+	pass.bySMS(t, "/app/pass", panso, "/app/pass")
+	pass.goes(t, "/app/pass/register", values("pin", "135790", "again", "135790"), "/app/pass")
+	other.goes(t, "/app/motp/identity/choose", values("method", "pass"), "/app/motp/identity")
+	other.goes(t, "/app/motp/identity/number", url.Values{"agree": ticks}, "/app/motp/identity")
+	_, body := other.get(t, "/app/motp/identity")
+	number := regexp.MustCompile(`class="number">([0-9]{6})<`).FindStringSubmatch(body)[1]
+	resp, _ := pass.post(t, "/app/pass/number", values("number", number))
+	_, body = pass.get(t, resp.Header.Get("Location"))
+	request := regexp.MustCompile(`name="request" value="([^"]+)"`).FindStringSubmatch(body)[1]
+	pass.goes(t, "/app/pass/answer", values("request", request, "answer", "approve"), "/app/pass?done=approved")
+	other.goes(t, "/app/motp/identity/check", nil, "/app/motp")
+	other.goes(t, "/app/motp/register", values("pin", "1357", "again", "1357"), "/app/motp")
+
 	// Another number: the old account is gone.
 	moved := hong
 	moved.phone = "01077778888"
@@ -472,6 +487,9 @@ func TestSMSPage(t *testing.T) {
 	p.consent(t, "nv", "identity")
 	p.goes(t, "/b/nv/identity/choose", values("method", "sms"), "/b/nv/identity")
 	p.refused(t, "/b/nv/identity/sms", url.Values{"name": {"홍"}, "agree": ticks}, "err_form")
+	foreign := hong.sms()
+	foreign.Set("nation", "foreign")
+	p.refused(t, "/b/nv/identity/sms", foreign, "err_nation")
 	p.goes(t, "/b/nv/identity/sms", hong.sms(), "/b/nv/identity")
 	left := func() string {
 		_, body := p.get(t, "/b/nv/identity")
@@ -661,13 +679,13 @@ func TestRates(t *testing.T) {
 	}
 	q := h.phone(t)
 	busy := 0
-	for range 200 {
+	for range 700 {
 		if resp, _ := q.post(t, "/b/nv/consent", nil); resp.StatusCode == 429 {
 			busy++
 		}
 	}
 	if busy < 50 {
-		t.Errorf("of 200 posts from one address %d were held up", busy)
+		t.Errorf("of 700 posts from one address %d were held up", busy)
 	}
 }
 
@@ -773,5 +791,27 @@ func TestPasskeysAreTheBoundPhones(t *testing.T) {
 	q.bind(t, "pas", "qr")
 	if has() {
 		t.Error("the old phone's passkey opens the new one")
+	}
+}
+
+// TestTwoTabs holds that two tabs of one phone both get codes, each its own,
+// also when both ask at the same moment.
+func TestTwoTabs(t *testing.T) {
+	h := newHouse(t)
+	p := h.phone(t)
+	p.walk(t, "nv", hong)
+	_, body := p.get(t, "/b/nv/qr")
+	nonce := nonceOf.FindStringSubmatch(body)[1]
+	texts := make(chan string, 2)
+	for range 2 {
+		ask := Ask{Brand: "nv", Nonce: nonce, Signature: p.sign(t, "pass", "nv", nonce)}
+		go func() {
+			_, a := p.ask(t, ask)
+			texts <- a.Text
+		}()
+	}
+	a, b := <-texts, <-texts
+	if a == "" || b == "" || a == b {
+		t.Errorf("%q and %q", a, b)
 	}
 }

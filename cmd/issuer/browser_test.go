@@ -284,7 +284,7 @@ func TestWalk(t *testing.T) {
 			// A menu behind it, and back: never the old code.
 			p.Open(w.at("/b/" + tt.brand))
 			look(t, p, tt.brand+"-menu")
-			p.Eval("history.back()")
+			p.Eval("setTimeout(() => history.back(), 0)")
 			if back := w.valid(t, p, 1); ids[back.ID()] {
 				t.Error("going back shows an old code")
 			}
@@ -292,11 +292,8 @@ func TestWalk(t *testing.T) {
 			// Without the phone's key the cookie is worth nothing.
 			p.Eval(`indexedDB.deleteDatabase("munjigi")`)
 			p.Open(w.at("/b/" + tt.brand + "/qr"))
-			if got := p.Text("h1"); !strings.Contains(got, "등록된 휴대전화가 아닙니다") {
-				got = p.Text(`form[action$="/other"] button`) // the page comes by script
-				if !strings.Contains(got, "다시 본인확인") {
-					t.Error(got)
-				}
+			if got := p.Text(`form[action$="/other"] button.primary`); !strings.Contains(got, "다시 본인확인") { // the page comes by script
+				t.Error(got)
 			}
 			look(t, p, "other")
 		})
@@ -379,6 +376,10 @@ func TestTwoWindows(t *testing.T) {
 	app.Follow(go_)
 	code := strings.Fields(app.Text("#otp"))[0]
 	look(t, app, "app-motp")
+	app.Tick("#otp")
+	if got := app.Text("#said.note"); !strings.Contains(got, "복사했습니다") {
+		t.Error(got)
+	}
 	p.Open(w.at("/b/tos/qr"))
 	consent(t, p, 1, "tos")
 	p.Follow("button[value=motp]")
@@ -432,6 +433,14 @@ func TestOffline(t *testing.T) {
 	p.Eval(`(() => { window.fetch = window.online; })()`)
 	p.Tick("#retry")
 	w.valid(t, p, 2)
+
+	// A page that nobody looks at makes no code: it ends instead.
+	p.Eval(`Object.defineProperty(document, "hidden", {value: true, configurable: true})`)
+	skip(p, 15000)
+	p.Text("[data-state=expired] .when-expired h2")
+	if made := p.Eval(`document.body.dataset.made`); made != "2" {
+		t.Errorf("a hidden page made %s codes", made)
+	}
 }
 
 // TestPasskey opens PASS by fingerprint; another finger does not, and the PIN
@@ -472,4 +481,44 @@ func TestPasskey(t *testing.T) {
 	if p.Count("#passkey") != 0 {
 		t.Error("a removed passkey is still offered")
 	}
+}
+
+// TestKeyboard is the way to a code with no finger on the screen.
+func TestKeyboard(t *testing.T) {
+	w := newWallet(t)
+	p := phoneWindow(t)
+	p.Open(w.at("/b/nv/qr"))
+	p.Reach("[data-all]")
+	p.Press(" ")
+	p.Reach(go_)
+	p.Press("\r")
+	p.Text("button[value=sms]")
+	p.Reach("button[value=sms]")
+	p.Press("\r")
+	p.Text("[name=carrier] + span")
+	for _, field := range [][2]string{{"name", hong.name}, {"birth", hong.birth}, {"sex", hong.sex}} {
+		p.Reach("[name=" + field[0] + "]")
+		p.Press(field[1])
+	}
+	p.Reach("[name=carrier]")
+	p.Press(" ")
+	p.Reach("[name=phone]")
+	p.Press(hong.phone)
+	p.Reach("[data-all]")
+	p.Press(" ")
+	p.Reach(go_)
+	p.Press("\r")
+	p.Text("form[action$=check] label span")
+	p.Reach("[name=code]")
+	p.Press(w.message(t, hong.phone) + "\r")
+	w.valid(t, p, 1)
+	for n := range 2 {
+		skip(p, 15000)
+		p.Text(fmt.Sprintf(`body[data-state=valid][data-made="%d"] #count strong`, n+2))
+	}
+	skip(p, 15000)
+	p.Text("[data-state=expired] .when-expired h2")
+	p.Reach("#retry")
+	p.Press("\r")
+	p.Text("body[data-state=valid] #count strong")
 }

@@ -324,6 +324,22 @@ func TestPassOnlyThere(t *testing.T) {
 	}
 }
 
+// TestPassFlood holds that a number has few requests at a time, known or not.
+func TestPassFlood(t *testing.T) {
+	w, ctx := newWorld(t), t.Context()
+	for range MaxRequests {
+		if _, err := w.pass.Begin(ctx, t0, "네이버", hong); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if _, err := w.pass.Begin(ctx, t0, "네이버", hong); !errors.Is(err, ErrLimit) {
+		t.Error(err)
+	}
+	if _, err := w.pass.Begin(ctx, t0.Add(RequestLife), "네이버", hong); err != nil {
+		t.Error(err)
+	}
+}
+
 func TestOTP(t *testing.T) {
 	w, ctx := newWorld(t), t.Context()
 	v := w.account(t, OTPApp, w.register(t, OTPApp, "1357"))

@@ -14,6 +14,10 @@ import (
 // RequestLife is how long a request waits in the PASS app.
 const RequestLife = 3 * time.Minute
 
+// MaxRequests is how many requests wait for one number: nobody's phone is to be
+// flooded until its owner approves to have peace.
+const MaxRequests = 3
+
 // Request is one 「본인확인 요청」 in the PASS app.
 type Request struct {
 	ID     []byte    `json:"-"`
@@ -55,6 +59,13 @@ func (p *Pass) Begin(ctx context.Context, now time.Time, asker string, c Claim) 
 		return nil, err
 	} else {
 		tag = p.Docs.Keys().Tag("pass-phone", a.Claim.Phone)
+		waiting, err := p.Docs.Tagged(ctx, requests, tag, now)
+		if err != nil {
+			return nil, err
+		}
+		if len(waiting) >= MaxRequests {
+			return nil, ErrLimit
+		}
 	}
 	data, err := json.Marshal(Request{Asker: asker, Claim: a.Claim, At: now})
 	if err != nil {
