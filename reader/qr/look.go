@@ -85,7 +85,7 @@ func (d *Decoder) look(p plane) {
 	}
 	switch {
 	case len(d.symbols) > 0: // said by accept
-	case d.best.score > leastJudged:
+	case d.best.score > leastJudged && !d.dwarfed():
 		d.finding = d.fault
 	default:
 		d.finding = d.judgePicture()

@@ -312,6 +312,19 @@ func TestRank(t *testing.T) {
 	}
 }
 
+// squeezed is g at three fifths of its height, as a screen that leans back by 53°.
+func squeezed(g *image.Gray) *image.Gray {
+	out := image.NewGray(image.Rect(0, 0, g.Rect.Dx(), g.Rect.Dy()*3/5))
+	for y := range out.Rect.Dy() {
+		for x := range g.Rect.Dx() {
+			from, share := y*5/3, y*5%3
+			a, b := int(g.Pix[from*g.Stride+x]), int(g.Pix[(from+1)*g.Stride+x])
+			out.Pix[y*out.Stride+x] = uint8((a*(3-share) + b*share) / 3)
+		}
+	}
+	return out
+}
+
 // TestFindings: what is wrong with a picture is told.
 func TestFindings(t *testing.T) {
 	flat := func(l uint8) *image.Gray {
@@ -372,6 +385,10 @@ func TestFindings(t *testing.T) {
 			return spoil(u, v, l)
 		}, 0, 0, 60), Glare},
 		{"moving", show(5, spoil, 1.45, 0, 60), Moving},
+		{"cut off", show(5, spoil, 0, 0, 204), TooLarge},
+		{"half cut off", show(5, spoil, 0, 0, 230), TooLarge},
+		{"out of focus", show(5, spoil, 1.4, 1.4, 60), OutOfFocus},
+		{"tilted", squeezed(show(5, spoil, 0, 0, 60)), Tilted},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			d := New(Options{Thorough: true, Budget: time.Minute})
