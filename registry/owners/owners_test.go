@@ -315,25 +315,40 @@ func TestSilence(t *testing.T) {
 	})
 }
 
-// Two processes on one database tell an owner once.
+// Several processes that see the same silence, and the same end of it, tell an
+// owner once of each.
 func TestSilenceIsToldByOne(t *testing.T) {
 	each(t, func(t *testing.T, h *house) {
 		boss := h.boss(business1, "haneul@example.com")
 		branch := boss.branch("본점")
-		h.enrol(boss.code(branch+"/code"), "door-1")
+		kiosk := h.enrol(boss.code(branch+"/code"), "door-1")
+		h.beat(kiosk, well())
 		h.pass(devices.Silence + time.Second)
-		var group sync.WaitGroup
-		for range 4 {
-			group.Go(func() {
-				if err := h.server.watch(context.Background(), h.now()); err != nil {
-					t.Error(err)
-				}
-			})
+		seen, err := h.server.silences(t.Context(), silenceColumns+`WHERE k.id = $1`, kiosk)
+		if err != nil || len(seen) != 1 {
+			t.Fatal(seen, err)
 		}
-		group.Wait()
-		h.work()
+		together := func(note func() error) {
+			var group sync.WaitGroup
+			for range 4 {
+				group.Go(func() {
+					if err := note(); err != nil {
+						t.Error(err)
+					}
+				})
+			}
+			group.Wait()
+			h.work()
+		}
+		together(func() error { return h.server.fell(t.Context(), seen[0]) })
 		if n := len(h.outbox.Messages()); n != 1 {
-			t.Errorf("told %d times", n)
+			t.Errorf("told %d times of a silence", n)
+		}
+		h.beat(kiosk, well())
+		seen[0].since = h.now()
+		together(func() error { return h.server.came(t.Context(), seen[0], h.now()) })
+		if n := len(h.outbox.Messages()); n != 2 {
+			t.Errorf("told %d times of its end", n-1)
 		}
 	})
 }

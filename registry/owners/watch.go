@@ -32,12 +32,8 @@ func (s *Server) watch(ctx context.Context, now time.Time) error {
 		if !k.hours.wants(now) {
 			continue // it is looked at again when the branch opens
 		}
-		n, err := affected(s.DB.ExecContext(ctx, `INSERT INTO owner_silences (kiosk, since) VALUES ($1, $2) ON CONFLICT DO NOTHING`, k.kiosk, k.since.UnixMilli()))
-		if err != nil {
-			return fmt.Errorf("note a silent kiosk: %w", err)
-		}
-		if n == 1 {
-			s.tell(k, "silent")
+		if err := s.fell(ctx, k); err != nil {
+			return err
 		}
 	}
 	back, err := s.silences(ctx, silenceColumns+`WHERE s.kiosk IS NOT NULL AND (k.revoked IS NOT NULL OR COALESCE(k.seen, k.enrolled) >= $1)`, now.Add(-devices.Silence).UnixMilli())
@@ -45,13 +41,34 @@ func (s *Server) watch(ctx context.Context, now time.Time) error {
 		return err
 	}
 	for _, k := range back {
-		n, err := affected(s.DB.ExecContext(ctx, `DELETE FROM owner_silences WHERE kiosk = $1`, k.kiosk))
-		if err != nil {
-			return fmt.Errorf("note a kiosk that is back: %w", err)
+		if err := s.came(ctx, k, now); err != nil {
+			return err
 		}
-		if n == 1 && !now.After(k.since.Add(devices.Silence)) { // otherwise it was revoked, and its owner knows
-			s.tell(k, "back")
-		}
+	}
+	return nil
+}
+
+// fell notes a silence and tells of it, unless another process just has.
+func (s *Server) fell(ctx context.Context, k silence) error {
+	n, err := affected(s.DB.ExecContext(ctx, `INSERT INTO owner_silences (kiosk, since) VALUES ($1, $2) ON CONFLICT DO NOTHING`, k.kiosk, k.since.UnixMilli()))
+	if err != nil {
+		return fmt.Errorf("note a silent kiosk: %w", err)
+	}
+	if n == 1 {
+		s.tell(k, "silent")
+	}
+	return nil
+}
+
+// came notes that a silence is over and tells of it, unless another process
+// just has.
+func (s *Server) came(ctx context.Context, k silence, now time.Time) error {
+	n, err := affected(s.DB.ExecContext(ctx, `DELETE FROM owner_silences WHERE kiosk = $1`, k.kiosk))
+	if err != nil {
+		return fmt.Errorf("note a kiosk that is back: %w", err)
+	}
+	if n == 1 && !now.After(k.since.Add(devices.Silence)) { // otherwise it was revoked, and its owner knows
+		s.tell(k, "back")
 	}
 	return nil
 }

@@ -222,6 +222,10 @@ func TestOwner(t *testing.T) {
 	dir := t.TempDir()
 	p.Size(1280, 900, false)
 	text := readQR(t, p.Picture())
+	p.Size(360, 800, true)
+	if small := readQR(t, p.Picture()); small != text {
+		t.Error("a phone's page shows another code")
+	}
 	offer, err := (&enrol.Enroller{Dir: dir, Version: "0.9.0"}).Look(t.Context(), text)
 	if err != nil {
 		t.Fatal(err)
