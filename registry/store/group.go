@@ -120,6 +120,9 @@ func compareKeys(a, b row) int {
 	if c := cmp.Compare(a.day, b.day); c != 0 {
 		return c
 	}
+	if c := cmp.Compare(a.issued, b.issued); c != 0 {
+		return c
+	}
 	if c := slices.Compare(a.sealed[:], b.sealed[:]); c != 0 {
 		return c
 	}

@@ -69,6 +69,7 @@ type writer struct {
 
 // key finds what the engine says is new among the rows sent.
 type key struct {
+	issued        int64
 	sealed        [16]byte
 	issuer, kiosk string
 }
@@ -80,7 +81,7 @@ var columnNames = []string{"sealed", "issued", "scanned", "received", "seq", "da
 const fromStaging = `
 	INSERT INTO visits (sealed, issued, scanned, received, seq, day, flags, issuer, kiosk, facility)
 	SELECT sealed, issued, scanned, received, seq, day, flags, issuer, kiosk, facility FROM staging
-	ON CONFLICT DO NOTHING RETURNING sealed, issuer, kiosk`
+	ON CONFLICT DO NOTHING RETURNING issued, sealed, issuer, kiosk`
 
 // commit stores rows in one transaction: COPY into a staging table that lives
 // in this connection only, then from there whatever is new.
@@ -125,7 +126,7 @@ func (w *writer) transact(ctx context.Context, rows []row) error {
 	for i := range rows {
 		r := &rows[i]
 		*r.fresh = false
-		if k := (key{r.sealed, r.issuer, r.kiosk}); w.known[k] == nil {
+		if k := (key{r.issued, r.sealed, r.issuer, r.kiosk}); w.known[k] == nil {
 			w.known[k] = r.fresh
 		}
 	}
@@ -136,7 +137,7 @@ func (w *writer) transact(ctx context.Context, rows []row) error {
 	defer stored.Close()
 	var k key
 	for stored.Next() {
-		if err := stored.Scan(&k.sealed, &k.issuer, &k.kiosk); err != nil {
+		if err := stored.Scan(&k.issued, &k.sealed, &k.issuer, &k.kiosk); err != nil {
 			return err
 		}
 		if fresh := w.known[k]; fresh != nil {

@@ -58,7 +58,7 @@ func (db *DB) Retain(ctx context.Context, audit *Audit, now time.Time) (deleted 
 func digestDay(ctx context.Context, tx *sql.Tx, table string, day Day, sealed func(*[16]byte) any) (count int64, digest []byte, err error) {
 	rows, err := tx.QueryContext(ctx, `
 		SELECT sealed, issuer, kiosk, facility, issued, scanned, received, seq, flags
-		FROM `+table+` WHERE day = $1 ORDER BY sealed, issuer, kiosk`, int64(day))
+		FROM `+table+` WHERE day = $1 ORDER BY issued, sealed, issuer, kiosk`, int64(day))
 	if err != nil {
 		return 0, nil, err
 	}

@@ -169,7 +169,7 @@ func (db *DB) Visits(ctx context.Context, facility string, from, to time.Time) (
 	// or a neighbour, which spares the engine to look into every day.
 	rows, err := db.sql.QueryContext(ctx, `
 		SELECT day, sealed, issuer, kiosk, facility, issued, scanned, received, seq, flags, EXISTS (
-			SELECT 1 FROM visits AS o WHERE o.day = v.day AND o.sealed = v.sealed AND o.issuer = v.issuer AND o.kiosk <> v.kiosk)
+			SELECT 1 FROM visits AS o WHERE o.day = v.day AND o.issued = v.issued AND o.sealed = v.sealed AND o.issuer = v.issuer AND o.kiosk <> v.kiosk)
 		FROM visits AS v
 		WHERE facility = $1 AND scanned >= $2 AND scanned < $3 AND day BETWEEN $4 AND $5
 		ORDER BY scanned, kiosk, seq`,

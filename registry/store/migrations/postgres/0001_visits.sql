@@ -1,7 +1,8 @@
 -- +goose Up
 -- Partitions by day are made in advance and dropped whole (partition.go). The
--- primary key is the idempotency key behind the day; the widths are ordered so
--- that a row needs no padding.
+-- primary key is the idempotency key (pass id, issuer, kiosk) behind the time at
+-- which the pass was made, so that new visits are written side by side in it
+-- however many there are. The widths are ordered so that a row needs no padding.
 CREATE TABLE visits (
 	sealed   uuid     NOT NULL, -- the pass id under its day key, 16 bytes
 	issued   bigint   NOT NULL, -- Unix seconds, as the pass says
@@ -13,7 +14,7 @@ CREATE TABLE visits (
 	issuer   text     NOT NULL COLLATE "C",
 	kiosk    text     NOT NULL COLLATE "C",
 	facility text     NOT NULL COLLATE "C",
-	PRIMARY KEY (day, sealed, issuer, kiosk)
+	PRIMARY KEY (day, issued, sealed, issuer, kiosk)
 ) PARTITION BY RANGE (day);
 CREATE INDEX visits_facility ON visits (facility, scanned);
 

@@ -1,7 +1,8 @@
 -- +goose Up
--- The primary key is the idempotency key behind the day: the visits lie in its
--- order (WITHOUT ROWID), so that a resent batch is found without a second
--- index and a day is one range.
+-- The primary key is the idempotency key (pass id, issuer, kiosk) behind the
+-- time at which the pass was made: the visits lie in its order (WITHOUT ROWID),
+-- so that a resent batch is found without a second index, new visits are written
+-- side by side however many there are, and a day is one range.
 CREATE TABLE visits (
 	day      INTEGER NOT NULL, -- of the signed iat: days since 1970-01-01, Seoul time
 	issuer   TEXT    NOT NULL,
@@ -13,7 +14,7 @@ CREATE TABLE visits (
 	received INTEGER NOT NULL, -- Unix milliseconds, the registry's clock
 	seq      INTEGER NOT NULL, -- the kiosk's own count
 	flags    INTEGER NOT NULL, -- wire.Flags
-	PRIMARY KEY (day, sealed, issuer, kiosk)
+	PRIMARY KEY (day, issued, sealed, issuer, kiosk)
 ) STRICT, WITHOUT ROWID;
 CREATE INDEX visits_facility ON visits (facility, scanned);
 
