@@ -117,16 +117,23 @@ func goodPIN(pin string) bool {
 	return strings.Trim(pin, pin[:1]) != "" && !strings.Contains("01234567890", pin) && !strings.Contains("09876543210", pin)
 }
 
-// login opens the brand's pages by PIN.
+// login opens the brand's pages, or the person's own data, for a while: by PIN
+// where the brand asks for one or the phone has no key, else by its key.
 func (c *call) login(in url.Values) error {
-	if c.next() != stepLogin {
+	if !c.bound() || c.fresh() {
 		return nil
 	}
-	if err := c.checkPIN(in.Get("pin")); err != nil {
-		return err
+	if c.brand.PIN || c.proof() == "pin" {
+		if err := c.checkPIN(in.Get("pin")); err != nil {
+			return err
+		}
+	} else if !c.signed(c.person.Device.Key, "login", in.Get("nonce"), in.Get("signature")) {
+		return refuse(http.StatusUnauthorized, "err_phone")
 	}
 	c.visit.Opened = c.now
-	c.then = c.base
+	if c.then = c.base; in.Get("then") == "me" {
+		c.then += "/me"
+	}
 	return c.save(true)
 }
 

@@ -210,6 +210,9 @@ func (c *call) loadHealth(in url.Values) error {
 	if c.next() != stepCode || !c.brand.Vaccination || c.s.Health == nil {
 		return nil
 	}
+	if !c.fresh() {
+		return c.toLogin()
+	}
 	if in.Get("agree") != healthItem {
 		return refuse(http.StatusUnprocessableEntity, "missing")
 	}
@@ -238,8 +241,11 @@ func (c *call) loadHealth(in url.Values) error {
 // withdrawHealth takes that consent back: the record leaves the wallet and the
 // next code.
 func (c *call) withdrawHealth(url.Values) error {
-	if c.person == nil {
+	if !c.bound() {
 		return nil
+	}
+	if !c.fresh() {
+		return c.toLogin()
 	}
 	ctx := c.r.Context()
 	if err := c.s.Store.Disagree(ctx, c.person.ID, healthItem); err != nil {

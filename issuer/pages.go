@@ -147,6 +147,9 @@ type view struct {
 	Health   bool // a vaccination record can be loaded
 	Mine     *mine
 	Passkeys bool
+	ByKey    bool   // the phone's key opens, nothing is typed
+	Then     string // where a login leads
+	Known    bool   // the phone is bound, its person's data are closed
 	Until    string // what stays after a withdrawal, until when
 	Open     bool   // an app
 	Locked   bool
@@ -272,6 +275,11 @@ func (s *Server) get(w http.ResponseWriter, r *http.Request) {
 			http.Redirect(w, r, c.where(), http.StatusSeeOther)
 			return
 		}
+		if !c.fresh() {
+			http.Redirect(w, r, c.base+"/login?then=me", http.StatusSeeOther)
+			return
+		}
+	case page == "login" && c.bound() && !c.fresh():
 	case slices.Contains([]step{stepConsent, stepGuardian, stepDevice, stepLogin, stepCode}, step(page)):
 		if c.next() != step(page) {
 			http.Redirect(w, r, c.where(), http.StatusSeeOther)
@@ -298,15 +306,17 @@ func (s *Server) render(c *call, status int, page string) {
 		page, err = c.identityView(&v)
 	case page == "":
 		page, v.Title, v.Next = "menu", "home", c.next()
-		v.Mine, err = c.mine()
-		if v.Next == stepIdentity {
-			v.Mine = nil // not, or no longer, theirs to see
+		if v.Next != stepIdentity && c.fresh() { // else not, or not yet, theirs to see
+			v.Mine, err = c.mine()
 		}
+		v.Known = c.bound()
 	case page == "consent":
 		v.Screen = c.screen()
 		v.Screens = c.brand.Consents[len(c.brand.Consents)-1].Screen
 	case page == "login":
 		v.Passkeys = c.person != nil && c.person.Passkeys != nil
+		v.ByKey = !c.brand.PIN && v.Proof == "key"
+		v.Then = c.r.FormValue("then")
 	case page == "me":
 		v.Mine, err = c.mine()
 	case page == "gone":

@@ -85,8 +85,19 @@ func (c *call) needsGuardian() bool {
 	return err != nil || age < adult
 }
 
-func (c *call) locked() bool {
-	return c.brand.PIN && c.now.Sub(c.visit.Opened) >= unlocked
+func (c *call) locked() bool { return c.brand.PIN && !c.fresh() }
+
+// fresh says whether this phone has proved to be the person's own a short while
+// ago, by PIN, passkey or key: who only holds a copied cookie sees no data.
+func (c *call) fresh() bool { return c.now.Sub(c.visit.Opened) < unlocked }
+
+// bound says whether this browser is the verified person's one phone.
+func (c *call) bound() bool { return c.verified() && c.person.Device != nil }
+
+// toLogin sends the visitor to prove it once more, and then to their data.
+func (c *call) toLogin() error {
+	c.then = c.base + "/login?then=me"
+	return nil
 }
 
 // valid is how long a verification holds, 0 for ever.

@@ -15,6 +15,9 @@ func (c *call) withdraw(in url.Values) error {
 	if c.person == nil {
 		return nil
 	}
+	if c.bound() && !c.fresh() {
+		return c.toLogin()
+	}
 	if in.Get("agree") != "withdraw" {
 		return refuse(http.StatusUnprocessableEntity, "missing")
 	}

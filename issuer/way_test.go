@@ -815,3 +815,41 @@ func TestTwoTabs(t *testing.T) {
 		t.Errorf("%q and %q", a, b)
 	}
 }
+
+// TestACookieIsNotEnough holds that a person's data are open for a while after
+// a proof and closed to a cookie alone: nothing is seen, loaded or withdrawn.
+func TestACookieIsNotEnough(t *testing.T) {
+	h := newHouse(t)
+	p := h.phone(t)
+	p.walk(t, "nv", hong)
+	p.goes(t, "/b/nv/health", values("agree", "health"), "/b/nv/me")
+	h.now = h.now.Add(unlocked)
+	thief := p.copied(t)
+	for _, page := range []string{"/b/nv/me", "/b/nv/withdraw"} {
+		if resp, _ := thief.get(t, page); resp.Header.Get("Location") != "/b/nv/login?then=me" {
+			t.Errorf("%s: %d to %q", page, resp.StatusCode, resp.Header.Get("Location"))
+		}
+	}
+	for _, action := range []string{"health", "health/withdraw", "withdraw"} {
+		for _, in := range []url.Values{nil, values("agree", action)} {
+			if resp, body := thief.post(t, "/b/nv/"+action, in); resp.StatusCode != 303 || strings.Contains(body, "홍*동") {
+				t.Errorf("%s: %d", action, resp.StatusCode)
+			}
+		}
+	}
+	if _, body := thief.get(t, "/b/nv"); strings.Contains(body, "최근 인증내역") {
+		t.Error("a cookie sees the verifications")
+	}
+	_, body := thief.get(t, "/b/nv/login?then=me")
+	nonce := nonceOf.FindStringSubmatch(body)[1]
+	thief.refused(t, "/b/nv/login", values("nonce", nonce, "signature", thief.sign(t, "login", "nv", nonce), "then", "me"), "err_phone")
+	thief.refused(t, "/b/nv/login", values("pin", "135790"), "err_phone")
+
+	p.goes(t, "/b/nv/login", values("nonce", nonce, "signature", p.sign(t, "login", "nv", nonce), "then", "me"), "/b/nv/me")
+	if _, body := p.get(t, "/b/nv/me"); !strings.Contains(body, "접종 완료") {
+		t.Error("the owner does not see the record")
+	}
+	if _, a := p.code(t, "nv"); verify(t, a.Text, h.now).Health() == nil {
+		t.Error("the thief has taken the record out")
+	}
+}

@@ -321,6 +321,10 @@ func TestChild(t *testing.T) {
 	if w.valid(t, p, 1).Health() == nil {
 		t.Error("the vaccination is not in the next code")
 	}
+	w.ahead.Add(int64(11 * time.Minute)) // the phone's key opens the data again by itself
+	p.Open(w.at("/b/nv"))
+	p.Follow(`a[href$="/me"]`)
+	p.Text("main details summary")
 	p.Open(w.at("/b/nv/withdraw"))
 	look(t, p, "withdraw")
 	p.Tick("[value=withdraw]")
