@@ -152,6 +152,25 @@ func (p *Page) Follow(selector string) (status int64) {
 	return response.Status
 }
 
+// Keys types on the keyboard, wherever the focus is: "\t" goes on to what comes next.
+func (p *Page) Keys(keys string) {
+	p.t.Helper()
+	run(p, chromedp.KeyEvent(keys))
+}
+
+// Enter presses the enter key, waits until the page it leads to is loaded and
+// returns its status.
+func (p *Page) Enter() (status int64) {
+	p.t.Helper()
+	ctx, cancel := context.WithTimeout(p.ctx, Patience)
+	defer cancel()
+	response, err := chromedp.RunResponse(ctx, chromedp.KeyEvent("\r"))
+	if err != nil {
+		p.t.Fatalf("press enter: %v", err)
+	}
+	return response.Status
+}
+
 // Text is what people read in the element a selector finds.
 func (p *Page) Text(selector string) string {
 	p.t.Helper()
