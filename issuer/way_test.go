@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"net/http"
+	"net/http/httptest"
 	"net/url"
 	"os"
 	"path/filepath"
@@ -851,5 +852,68 @@ func TestACookieIsNotEnough(t *testing.T) {
 	}
 	if _, a := p.code(t, "nv"); verify(t, a.Text, h.now).Health() == nil {
 		t.Error("the thief has taken the record out")
+	}
+}
+
+// TestTheFilesNameNobody walks every brand over a database on disk, with a
+// vaccination record, and looks for anything of the person, the codes and the
+// passes in its files.
+func TestTheFilesNameNobody(t *testing.T) {
+	dir := t.TempDir()
+	if err := store.CreateDataKey(filepath.Join(dir, "data.key")); err != nil {
+		t.Fatal(err)
+	}
+	keys, err := store.OpenKeys(filepath.Join(dir, "data.key"), filepath.Join(dir, "days"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	db, err := store.Open(t.Context(), filepath.Join(dir, "issuer.db"), keys)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { db.Close() })
+	c := config(t)
+	c.Store = db
+	s, err := New(c)
+	if err != nil {
+		t.Fatal(err)
+	}
+	h := &house{Server: s, db: db, now: t0}
+	h.http = httptest.NewServer(s.Handler())
+	t.Cleanup(h.http.Close)
+	secrets := []string{hong.name, hong.phone, "010-1234", "1990-03-01", hong.birth, "135790", "2021-09-13"}
+	for _, brand := range []string{"nv", "kko", "pas", "tos"} {
+		p := h.phone(t)
+		p.walk(t, brand, hong)
+		p.goes(t, "/b/"+brand+"/health", values("agree", "health"), "/b/"+brand+"/me")
+		_, a := p.code(t, brand)
+		id := verify(t, a.Text, t0).ID()
+		secrets = append(secrets, string(id[:]), id.String(), a.Text)
+		for _, cookie := range p.web.Jar.Cookies(mustParse(h.http.URL)) {
+			secrets = append(secrets, cookie.Value)
+		}
+	}
+	entries, err := os.ReadDir(dir)
+	if err != nil {
+		t.Fatal(err)
+	}
+	read := 0
+	for _, e := range entries {
+		if e.IsDir() {
+			continue
+		}
+		data, err := os.ReadFile(filepath.Join(dir, e.Name()))
+		if err != nil {
+			t.Fatal(err)
+		}
+		read += len(data)
+		for _, secret := range secrets {
+			if strings.Contains(string(data), secret) {
+				t.Errorf("%q stands in %s", secret, e.Name())
+			}
+		}
+	}
+	if read < 50_000 {
+		t.Errorf("only %d bytes were looked at", read)
 	}
 }

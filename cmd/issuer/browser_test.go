@@ -22,6 +22,7 @@ import (
 	"github.com/munjigi/munjigi/issuer"
 	"github.com/munjigi/munjigi/pass"
 	"github.com/munjigi/munjigi/reader/qr"
+	"github.com/munjigi/munjigi/uplink/journal"
 )
 
 // wallet is an issuer to which browsers can go, and what kiosks trust.
@@ -252,6 +253,17 @@ func TestWalk(t *testing.T) {
 				w.bySMS(t, p, hong, "identity")
 			}
 			first := w.valid(t, p, 1)
+			j, err := journal.Open(filepath.Join(t.TempDir(), "journal.db")) // the kiosk's
+			if err != nil {
+				t.Fatal(err)
+			}
+			defer j.Close()
+			if _, err := j.Claim("door"); err != nil {
+				t.Fatal(err)
+			}
+			if _, err := j.Admit(first, time.Now()); err != nil {
+				t.Errorf("the kiosk does not admit what is on the screen: %v", err)
+			}
 			if first.Issuer() != tt.brand || first.Health() != nil {
 				t.Errorf("%s %v", first.Issuer(), first.Health())
 			}
