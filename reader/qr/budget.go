@@ -7,9 +7,9 @@ const fullHD = 1920 * 1080
 
 const (
 	defaultBudget = 25 * time.Millisecond
-	// A machine is slow when preparing a picture of 1280×720 takes more than a fifth of the
-	// default budget: two thirds of the rest would be gone before the first finder pattern is looked at.
-	slowness      = 5
+	// A machine is slow when preparing a picture of 1280×720 takes more than a twelfth of the
+	// default budget: what has to be done for every picture would then leave little of it for reading.
+	slowness      = 12
 	preparedPixel = 1280 * 720
 	leastPaced    = 100_000 // pixels: smaller pictures say little about the machine
 )

@@ -45,7 +45,7 @@ type Options struct {
 	Stream bool
 	// Budget is how long Decode may take for a picture of up to 1920×1080 pixels, in proportion for a
 	// larger one, whatever it shows; of a stream, the next frames go on where it ended. 0 means 25 ms, or, where
-	// this machine is so slow that it would hardly read anything in that, five times what its
+	// this machine is so slow that it would hardly read anything in that, twelve times what its
 	// first step takes for 1280×720 pixels.
 	Budget time.Duration
 	// Now measures the budget and the age of evidence; nil means time.Now.
