@@ -27,7 +27,7 @@ const DefaultSkew = 10 * time.Second
 
 // Limits bound what one sender can ask of the registry. A zero field has its default.
 type Limits struct {
-	Slots  int           // requests served at once; one more is asked to come again. 512
+	Slots  int           // requests served at once; one more is asked to come again. 512. An eighth of them for enrolments, and for investigations
 	Read   time.Duration // for a request's header and body. 20 s
 	Write  time.Duration // from the end of the header to the end of the answer. 60 s
 	Stop   time.Duration // for requests under way when the server ends. 10 s
@@ -113,7 +113,7 @@ func (s *Server) Handler() http.Handler {
 		{http.MethodPost, wire.VisitsPath, s.visits},
 		{http.MethodPost, wire.HeartbeatPath, s.heartbeat},
 		{http.MethodPost, wire.RenewPath, s.renew},
-		{http.MethodPost, wire.EnrolPath, s.rated(s.enrol)},
+		{http.MethodPost, wire.EnrolPath, s.rated(s.few(http.HandlerFunc(s.enrol)))},
 		{http.MethodGet, wire.TimePath, s.rated(s.time)},
 		{http.MethodGet, wire.BundlePath, s.rated(s.bundle)},
 		{http.MethodGet, DocumentPath, s.rated(s.document)},
@@ -131,8 +131,9 @@ func (s *Server) Handler() http.Handler {
 	mux.HandleFunc("/v1", nothing)
 	mux.HandleFunc("/v1/", nothing)
 	if s.Inquiry != nil {
-		mux.Handle("/v1/inquiries", s.Inquiry)
-		mux.Handle("/v1/inquiries/", s.Inquiry)
+		inquiry := s.few(s.Inquiry)
+		mux.Handle("/v1/inquiries", inquiry)
+		mux.Handle("/v1/inquiries/", inquiry)
 	}
 	if s.Owners != nil {
 		mux.Handle("/", s.Owners)
@@ -177,6 +178,23 @@ func (s *Server) rated(next http.HandlerFunc) http.HandlerFunc {
 			return
 		}
 		next(w, r)
+	}
+}
+
+// few lets next have an eighth of the slots. It reads bodies of whoever sends
+// them before it knows who that is, and who sends them slowly must not take the
+// registry from the kiosks.
+func (s *Server) few(next http.Handler) http.HandlerFunc {
+	slots := make(chan struct{}, max(1, s.Limits.Slots/8))
+	return func(w http.ResponseWriter, r *http.Request) {
+		select {
+		case slots <- struct{}{}:
+			defer func() { <-slots }()
+			next.ServeHTTP(w, r)
+		default:
+			s.metrics.turnedAway.Inc()
+			problem(w, busy("the registry is busy: send the same again later"))
+		}
 	}
 }
 

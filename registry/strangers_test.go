@@ -15,6 +15,7 @@ import (
 	"net/http/httptest"
 	"net/url"
 	"strings"
+	"sync"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -270,6 +271,49 @@ func TestSlowBody(t *testing.T) {
 			}
 			time.Sleep(2 * time.Second) // until the sender has noticed, too
 		})
+	}
+}
+
+// stuck is a body of which nothing comes until the test ends.
+type stuck struct{ reading, end chan struct{} }
+
+func (b stuck) Read([]byte) (int, error) {
+	b.reading <- struct{}{}
+	<-b.end
+	return 0, io.ErrUnexpectedEOF
+}
+
+// Bodies that do not come take enrolments and investigations from others, never
+// the kiosks' slots.
+func TestSlowStrangers(t *testing.T) {
+	const slots = 16
+	inquiry := http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) { io.ReadAll(r.Body) })
+	h := newHouse(t, func(c *Config) { c.Limits.Slots, c.Inquiry = slots, inquiry })
+	handler := h.Handler()
+	body := stuck{make(chan struct{}), make(chan struct{})}
+	var all sync.WaitGroup
+	defer all.Wait()
+	defer close(body.end)
+	for _, path := range []string{wire.EnrolPath, "/v1/inquiries"} {
+		for range slots {
+			r := httptest.NewRequest("POST", path, body)
+			r.Header.Set("Content-Type", wire.ContentType)
+			answered := make(chan struct{})
+			all.Go(func() {
+				defer close(answered)
+				handler.ServeHTTP(httptest.NewRecorder(), r)
+			})
+			select {
+			case <-body.reading:
+			case <-answered: // turned away
+			}
+		}
+	}
+	if got := h.send(t, "door-1", visit(t, "kko", 1, t0)); got[0] != "stored" {
+		t.Errorf("a kiosk's visit is %s", got[0])
+	}
+	if resp, _ := h.get(t, wire.BundlePath); resp.StatusCode != 200 {
+		t.Errorf("the bundle: %d", resp.StatusCode)
 	}
 }
 
