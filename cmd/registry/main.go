@@ -38,7 +38,7 @@ func commands() []command {
 		{"kiosk revoke", "KIOSK", "refuse a kiosk from now on", kioskRevoke},
 		{"serve", "", "run the server", serveCommand},
 		{"version", "", "say which version this is", versionCommand},
-	}, officerCommands(), inquiryCommands(), auditCommands(), backupCommands())
+	}, officerCommands(), inquiryCommands(), auditCommands(), backupCommands(), dayCommands())
 }
 
 // call is what a command runs in.

@@ -28,11 +28,13 @@ import (
 // of the day key for the issuer, so that equal ids of two issuers look unlike.
 //
 // Several processes, also on several machines that share the folder, agree on
-// the key of a day: the first to link its file wins.
+// the key of a day: the first to link its file wins. That they do share it is
+// what [DB] holds against the database before anything is sealed or opened.
 type DayKeys struct {
-	dir   string
-	mu    sync.RWMutex
-	block map[purpose]cipher.Block
+	dir    string
+	mu     sync.RWMutex
+	secret map[Day][]byte
+	block  map[purpose]cipher.Block
 }
 
 type purpose struct {
@@ -55,16 +57,14 @@ func OpenDayKeys(dir string) (*DayKeys, error) {
 	if err := os.MkdirAll(dir, 0o700); err != nil {
 		return nil, fmt.Errorf("open the folder of day keys: %w", err)
 	}
-	return &DayKeys{dir: dir, block: map[purpose]cipher.Block{}}, nil
+	return &DayKeys{dir: dir, secret: map[Day][]byte{}, block: map[purpose]cipher.Block{}}, nil
 }
 
 // Dir is the folder.
 func (k *DayKeys) Dir() string { return k.dir }
 
-// seal makes the key of the day where there is none yet. Callers ask Keeps
-// first, or a destroyed day would begin anew.
 func (k *DayKeys) seal(day Day, issuer string, id pass.ID) (sealed [16]byte, err error) {
-	b, err := k.cipher(day, issuer, true)
+	b, err := k.cipher(day, issuer)
 	if err == nil {
 		b.Encrypt(sealed[:], id[:])
 	}
@@ -72,20 +72,47 @@ func (k *DayKeys) seal(day Day, issuer string, id pass.ID) (sealed [16]byte, err
 }
 
 func (k *DayKeys) open(day Day, issuer string, sealed [16]byte) (id pass.ID, err error) {
-	b, err := k.cipher(day, issuer, false)
+	b, err := k.cipher(day, issuer)
 	if err == nil {
 		b.Decrypt(id[:], sealed[:])
 	}
 	return id, err
 }
 
-func (k *DayKeys) cipher(day Day, issuer string, create bool) (cipher.Block, error) {
+func (k *DayKeys) cipher(day Day, issuer string) (cipher.Block, error) {
 	p := purpose{day, issuer}
 	k.mu.RLock()
 	b := k.block[p]
 	k.mu.RUnlock()
 	if b != nil {
 		return b, nil
+	}
+	key, err := k.key(day, false)
+	if err != nil {
+		return nil, err
+	}
+	derived, err := hkdf.Key(sha256.New, key, nil, "munjigi day key "+issuer, keySize)
+	if err != nil {
+		return nil, fmt.Errorf("derive from the day key: %w", err)
+	}
+	if b, err = aes.NewCipher(derived); err != nil {
+		return nil, fmt.Errorf("derive from the day key: %w", err)
+	}
+	k.mu.Lock()
+	k.block[p] = b
+	k.mu.Unlock()
+	return b, nil
+}
+
+// key is the key of the day, read once; where there is none it is made if
+// create says so, or ErrSealed. Callers that create ask Keeps first, or a
+// destroyed day would begin anew.
+func (k *DayKeys) key(day Day, create bool) ([]byte, error) {
+	k.mu.RLock()
+	key := k.secret[day]
+	k.mu.RUnlock()
+	if key != nil {
+		return key, nil
 	}
 	key, err := k.read(day)
 	if errors.Is(err, fs.ErrNotExist) && create {
@@ -99,17 +126,17 @@ func (k *DayKeys) cipher(day Day, issuer string, create bool) (cipher.Block, err
 	if err != nil {
 		return nil, fmt.Errorf("read the day key: %w", err)
 	}
-	derived, err := hkdf.Key(sha256.New, key, nil, "munjigi day key "+issuer, keySize)
-	if err != nil {
-		return nil, fmt.Errorf("derive from the day key: %w", err)
-	}
-	if b, err = aes.NewCipher(derived); err != nil {
-		return nil, fmt.Errorf("derive from the day key: %w", err)
-	}
 	k.mu.Lock()
-	k.block[p] = b
+	k.secret[day] = key
 	k.mu.Unlock()
-	return b, nil
+	return key, nil
+}
+
+// forget has the key read anew when it is asked for again.
+func (k *DayKeys) forget(day Day) {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	delete(k.secret, day)
 }
 
 func (k *DayKeys) path(day Day) string { return filepath.Join(k.dir, day.String()+keySuffix) }
@@ -154,6 +181,12 @@ func (k *DayKeys) destroy(first Day) (destroyed int, err error) {
 			delete(k.block, p)
 		}
 	}
+	for day, key := range k.secret {
+		if day < first {
+			clear(key)
+			delete(k.secret, day)
+		}
+	}
 	k.mu.Unlock()
 	entries, err := os.ReadDir(k.dir)
 	if err != nil {
@@ -179,7 +212,7 @@ func (k *DayKeys) destroy(first Day) (destroyed int, err error) {
 }
 
 // shred overwrites a key before its file goes. Flash storage may keep the old
-// block out of reach; docs/security.md says what to put the folder on.
+// block out of reach; docs/scale.md says what to put the folder on.
 func shred(path string) error {
 	f, err := os.OpenFile(path, os.O_WRONLY, 0)
 	if err != nil {

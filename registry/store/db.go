@@ -25,6 +25,7 @@ type DB struct {
 	sql     *sql.DB
 	dialect string
 	keys    *DayKeys
+	agreed  agreed
 	group   *group
 }
 

@@ -27,6 +27,9 @@ func (db *DB) Writer() *sql.DB { return db.engine.(*sqlite).write }
 
 // Seal is how a pass id lies in the database.
 func (k *DayKeys) Seal(day Day, issuer string, id [16]byte) ([16]byte, error) {
+	if _, err := k.key(day, true); err != nil {
+		return [16]byte{}, err
+	}
 	return k.seal(day, issuer, id)
 }
 

@@ -35,7 +35,7 @@ func (db *DB) Retain(ctx context.Context, audit *Audit, now time.Time) (deleted 
 	failed = append(failed, err)
 	for _, day := range past {
 		n, err := db.drop(ctx, day, func(tx *sql.Tx, count int64, digest []byte) error {
-			return audit.AppendTx(ctx, tx, KindDeleted, Deleted{day.String(), count, hex.EncodeToString(digest)})
+			return logDeleted(ctx, tx, audit, day, count, digest)
 		})
 		if err != nil {
 			failed = append(failed, fmt.Errorf("destroy the visits of %s: %w", day, err))
@@ -43,12 +43,15 @@ func (db *DB) Retain(ctx context.Context, audit *Audit, now time.Time) (deleted 
 		}
 		deleted += n
 	}
-	_, err = db.keys.destroy(first)
-	failed = append(failed, err)
+	failed = append(failed, db.destroyKeys(ctx, first))
 	if len(past) > 0 {
 		failed = append(failed, db.scrub(ctx))
 	}
 	return deleted, errors.Join(failed...)
+}
+
+func logDeleted(ctx context.Context, tx *sql.Tx, audit *Audit, day Day, count int64, digest []byte) error {
+	return audit.AppendTx(ctx, tx, KindDeleted, Deleted{day.String(), count, hex.EncodeToString(digest)})
 }
 
 // digestDay counts and digests the visits of a day: SHA-256 over the rows in

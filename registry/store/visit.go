@@ -108,6 +108,9 @@ func (db *DB) Put(ctx context.Context, visits []Visit) (fresh []bool, err error)
 			issued: v.Issued.Unix(), scanned: v.Scanned.UnixMilli(), received: v.Received.UnixMilli(),
 			seq: int64(v.Seq), flags: int16(v.Flags), fresh: &fresh[i],
 		}
+		if err := db.agree(ctx, r.day, true); err != nil {
+			return nil, fmt.Errorf("store visits: %w", err)
+		}
 		if r.sealed, err = db.keys.seal(r.day, r.issuer, v.ID); err != nil {
 			return nil, fmt.Errorf("store visits: %w", err)
 		}
@@ -163,7 +166,7 @@ func (db *DB) count(ctx context.Context, facility string, first Day, days int, s
 
 // Visits lists a facility's visits scanned from from until before to, in order
 // of their scan, with their pass ids opened: for an investigation. A day whose
-// key is gone cannot be read: ErrSealed.
+// key is gone, or another than it was sealed under, cannot be read: ErrSealed.
 func (db *DB) Visits(ctx context.Context, facility string, from, to time.Time) ([]Visit, error) {
 	// A pass is scanned within seconds of its iat: its day is that of the scan
 	// or a neighbour, which spares the engine to look into every day.
@@ -184,6 +187,9 @@ func (db *DB) Visits(ctx context.Context, facility string, from, to time.Time) (
 		var r row
 		sealed := db.sealed(&r.sealed)
 		if err := rows.Scan(&r.day, sealed, &v.Issuer, &v.Kiosk, &v.Facility, &r.issued, &r.scanned, &r.received, &r.seq, &r.flags, &v.Relayed); err != nil {
+			return nil, fmt.Errorf("list visits: %w", err)
+		}
+		if err := db.agree(ctx, r.day, false); err != nil {
 			return nil, fmt.Errorf("list visits: %w", err)
 		}
 		if v.ID, err = db.keys.open(r.day, v.Issuer, r.sealed); err != nil {

@@ -1,0 +1,62 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+
+	"github.com/munjigi/munjigi/configs"
+	"github.com/munjigi/munjigi/registry/store"
+)
+
+func dayCommands() []command {
+	return []command{
+		{"day-keys lost", "[-destroy]", "list the days whose key is gone; -destroy gives them up, visits and all", dayKeysLost},
+	}
+}
+
+// dayKeysLost lists days that nobody can open, and lets the operator give them
+// up: the registry itself never does.
+func dayKeysLost(ctx context.Context, c *call, args []string) (err error) {
+	destroy := c.flags.Bool("destroy", false, "destroy the visits of these days, so that they begin anew")
+	if _, err := c.parse(args, 0); err != nil {
+		return err
+	}
+	f, err := load(*c.path)
+	if err != nil {
+		return err
+	}
+	receipt, err := configs.ReadKey(f.ReceiptKey)
+	if err != nil {
+		return err
+	}
+	db, err := f.open(ctx)
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, db.Close()) }()
+	days, err := db.Lost(ctx)
+	if err != nil {
+		return err
+	}
+	if len(days) == 0 {
+		fmt.Fprintf(c.stdout, "%s has the key of every day\n", f.DayKeys)
+		return nil
+	}
+	audit := store.NewAudit(db, receipt, c.now)
+	for _, day := range days {
+		if !*destroy {
+			fmt.Fprintf(c.stdout, "%s: its key is not in %s, or another is\n", day, f.DayKeys)
+			continue
+		}
+		n, err := db.GiveUp(ctx, audit, day)
+		if err != nil {
+			return err
+		}
+		fmt.Fprintf(c.stdout, "%s: %d visits destroyed, the day begins anew\n", day, n)
+	}
+	if !*destroy {
+		fmt.Fprintln(c.stdout, "bring the folder back, the same one for every registry; if it is lost for good: registry day-keys lost -destroy")
+	}
+	return nil
+}
