@@ -47,7 +47,7 @@ func TestDayKeysLost(t *testing.T) {
 	if out := must(t, "day-keys", "lost", "-config", config); !strings.Contains(out, "every day") {
 		t.Error(out)
 	}
-	if out := must(t, "audit show", "-config", config); !strings.Contains(out, "visits-deleted") {
+	if out := must(t, "audit", "show", "-config", config); !strings.Contains(out, "visits-deleted") {
 		t.Error(out)
 	}
 }
