@@ -7,6 +7,7 @@ import (
 
 	"github.com/munjigi/munjigi/pass/wire"
 	"github.com/munjigi/munjigi/registry/devices"
+	"github.com/munjigi/munjigi/registry/rate"
 )
 
 // enrol gives a fresh kiosk its first certificate for a code.
@@ -23,11 +24,11 @@ func (s *Server) enrol(w http.ResponseWriter, r *http.Request) {
 	}
 	answer, err := s.Devices.Enrol(r.Context(), e, s.Now())
 	if err != nil {
-		s.Log.Warn("a kiosk is not enrolled", "from", origin(r), "error", err)
+		s.Log.Warn("a kiosk is not enrolled", "from", rate.Origin(r.RemoteAddr), "error", err)
 		problem(w, enrolRefusal(err))
 		return
 	}
-	s.Log.Info("kiosk enrolled", "kiosk", answer.Kiosk, "facility", answer.Facility, "version", e.Version, "from", origin(r))
+	s.Log.Info("kiosk enrolled", "kiosk", answer.Kiosk, "facility", answer.Facility, "version", e.Version, "from", rate.Origin(r.RemoteAddr))
 	s.certified(w, body, answer)
 }
 

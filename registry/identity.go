@@ -31,7 +31,7 @@ func (s *Server) who(r *http.Request, renewal bool) (devices.Identity, refusal, 
 	case who.Expired && !renewal:
 		return forbidden(wire.ProblemExpiredCertificate, "the certificate has expired: renew it first")
 	}
-	if wait := s.kiosks.take(who.ID, now); wait > 0 {
+	if wait := s.kiosks.Take(who.ID, now); wait > 0 {
 		return devices.Identity{}, refusal{status: http.StatusTooManyRequests, kind: wire.ProblemRate, detail: "this kiosk asks too often: wait as Retry-After says", after: wait}, false
 	}
 	return who, refusal{}, true

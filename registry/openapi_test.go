@@ -21,6 +21,7 @@ import (
 	"github.com/getkin/kin-openapi/routers/gorillamux"
 
 	"github.com/munjigi/munjigi/pass/wire"
+	"github.com/munjigi/munjigi/registry/rate"
 )
 
 // decodeBodies tells the validator that bodies of these types are what they are.
@@ -152,7 +153,7 @@ func TestOpenAPI(t *testing.T) {
 	}
 	full := func(h *house, _ *http.Request) { h.inUse.Store(int64(h.Limits.Slots)) }
 	spent := func(h *house, _ *http.Request) {
-		h.kiosks, h.public = newLimiter(Rate{1e-3, 0.5}), newLimiter(Rate{1e-3, 0.5})
+		h.kiosks, h.public = rate.New(rate.Limit{PerSecond: 1e-3, Burst: 0.5}), rate.New(rate.Limit{PerSecond: 1e-3, Burst: 0.5})
 	}
 	stops := func(_ *house, r *http.Request) { r.Body = io.NopCloser(half{r.Body}) }
 	odd := func(_ *house, r *http.Request) { r.Header.Set("Content-Encoding", "br") }

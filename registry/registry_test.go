@@ -26,6 +26,7 @@ import (
 	"github.com/munjigi/munjigi/pass"
 	"github.com/munjigi/munjigi/pass/wire"
 	"github.com/munjigi/munjigi/registry/devices"
+	"github.com/munjigi/munjigi/registry/rate"
 	"github.com/munjigi/munjigi/registry/store"
 	"github.com/munjigi/munjigi/registry/store/storetest"
 )
@@ -158,7 +159,7 @@ func newHouse(t testing.TB, edit ...func(*Config)) *house {
 	}
 	c := Config{
 		Receipt: key("receipt"), Bundles: fixed{opened(t, signed(t, 7))}, Store: h.store, Devices: h.book, Certificate: own.Certificate,
-		Limits: Limits{Kiosk: Rate{1e9, 1e9}, Public: Rate{1e9, 1e9}},
+		Limits: Limits{Kiosk: rate.Limit{PerSecond: 1e9, Burst: 1e9}, Public: rate.Limit{PerSecond: 1e9, Burst: 1e9}},
 		Now:    h.time, Log: slog.New(slog.NewTextHandler(h.log, &slog.HandlerOptions{Level: slog.LevelDebug})),
 	}
 	for _, f := range edit {

@@ -19,6 +19,7 @@ import (
 	"github.com/munjigi/munjigi/pass"
 	"github.com/munjigi/munjigi/pass/wire"
 	"github.com/munjigi/munjigi/registry/devices"
+	"github.com/munjigi/munjigi/registry/rate"
 )
 
 // DefaultSkew tolerates kiosks that are set to more than pass.Skew: what a
@@ -31,8 +32,8 @@ type Limits struct {
 	Read   time.Duration // for a request's header and body. 20 s
 	Write  time.Duration // from the end of the header to the end of the answer. 60 s
 	Stop   time.Duration // for requests under way when the server ends. 10 s
-	Kiosk  Rate          // of one kiosk. 20/s, 100 at once
-	Public Rate          // of one address without a certificate. 10/s, 100 at once
+	Kiosk  rate.Limit    // of one kiosk. 20/s, 100 at once
+	Public rate.Limit    // of one address without a certificate. 10/s, 100 at once
 }
 
 func (l Limits) filled() Limits {
@@ -44,11 +45,11 @@ func (l Limits) filled() Limits {
 			*d = standard
 		}
 	}
-	if l.Kiosk == (Rate{}) {
-		l.Kiosk = Rate{20, 100}
+	if l.Kiosk == (rate.Limit{}) {
+		l.Kiosk = rate.Limit{PerSecond: 20, Burst: 100}
 	}
-	if l.Public == (Rate{}) {
-		l.Public = Rate{10, 100}
+	if l.Public == (rate.Limit{}) {
+		l.Public = rate.Limit{PerSecond: 10, Burst: 100}
 	}
 	return l
 }
@@ -76,8 +77,8 @@ type Server struct {
 	Config
 	inUse   atomic.Int64
 	cores   chan struct{} // one for each signature check at the same time
-	kiosks  *limiter
-	public  *limiter
+	kiosks  *rate.Limiter
+	public  *rate.Limiter
 	metrics *metrics
 }
 
@@ -90,7 +91,7 @@ func New(c Config) (*Server, error) {
 		c.Skew = DefaultSkew
 	}
 	c.Limits = c.Limits.filled()
-	s := &Server{Config: c, cores: make(chan struct{}, runtime.GOMAXPROCS(0)), kiosks: newLimiter(c.Limits.Kiosk), public: newLimiter(c.Limits.Public)}
+	s := &Server{Config: c, cores: make(chan struct{}, runtime.GOMAXPROCS(0)), kiosks: rate.New(c.Limits.Kiosk), public: rate.New(c.Limits.Public)}
 	s.metrics = newMetrics(s)
 	return s, nil
 }
@@ -173,7 +174,7 @@ func crooked(r *http.Request) bool {
 // rated bounds what one address asks for without a certificate.
 func (s *Server) rated(next http.HandlerFunc) http.HandlerFunc {
 	return func(w http.ResponseWriter, r *http.Request) {
-		if wait := s.public.take(origin(r), s.Now()); wait > 0 {
+		if wait := s.public.Take(rate.Origin(r.RemoteAddr), s.Now()); wait > 0 {
 			problem(w, refusal{status: http.StatusTooManyRequests, kind: wire.ProblemRate, detail: "this address asks too often: wait as Retry-After says", after: wait})
 			return
 		}

@@ -14,6 +14,7 @@ import (
 
 	"github.com/munjigi/munjigi/pass/cose"
 	"github.com/munjigi/munjigi/pass/trace"
+	"github.com/munjigi/munjigi/pass/wire"
 )
 
 // Scheme is the authentication scheme of a call (TRACE.md, section 6).
@@ -124,14 +125,9 @@ func tooMany(w http.ResponseWriter, wait time.Duration, detail string) {
 
 // problem answers as RFC 9457 asks for.
 func problem(w http.ResponseWriter, status int, name, detail string) {
-	w.Header().Set("Content-Type", "application/problem+json")
+	w.Header().Set("Content-Type", wire.ProblemMedia)
 	w.WriteHeader(status)
-	json.NewEncoder(w).Encode(struct {
-		Type   string `json:"type"`
-		Title  string `json:"title"`
-		Status int    `json:"status"`
-		Detail string `json:"detail"`
-	}{"urn:munjigi:problem:" + name, http.StatusText(status), status, detail})
+	json.NewEncoder(w).Encode(wire.Problem{Type: "urn:munjigi:problem:" + name, Title: http.StatusText(status), Status: status, Detail: detail})
 }
 
 func send(w http.ResponseWriter, raw []byte) {

@@ -463,3 +463,29 @@ func TestLimits(t *testing.T) {
 		h.want(h.do("GET", inquiry.Path+"/roster", nil, nil), http.StatusOK, "")
 	})
 }
+
+// Whoever has a whole network of addresses has one bucket, and however many
+// networks ask, an officer at an address of their own need not wait.
+func TestCrowd(t *testing.T) {
+	each(t, func(t *testing.T, h *house) {
+		roster := func(from string) int {
+			r := httptest.NewRequest("GET", inquiry.Path+"/roster", nil)
+			r.RemoteAddr = from
+			w := httptest.NewRecorder()
+			h.handler.ServeHTTP(w, r)
+			return w.Code
+		}
+		for n := range 5000 {
+			roster(fmt.Sprintf("[2001:db8::%x]:1", n))
+		}
+		if got := roster("[2001:db8::ffff]:1"); got != http.StatusTooManyRequests {
+			t.Errorf("one more address of a network that asks too often: %d", got)
+		}
+		for n := range 5000 {
+			roster(fmt.Sprintf("[2001:db8:1:%x::1]:1", n))
+		}
+		if got := roster("192.0.2.7:1"); got != http.StatusOK {
+			t.Errorf("an officer at a fresh address: %d", got)
+		}
+	})
+}

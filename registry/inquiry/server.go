@@ -15,6 +15,7 @@ import (
 	"time"
 
 	"github.com/munjigi/munjigi/pass/trace"
+	"github.com/munjigi/munjigi/registry/rate"
 	"github.com/munjigi/munjigi/registry/store"
 )
 
@@ -46,7 +47,7 @@ type Config struct {
 // Server answers officers, and keeps the time of what it keeps.
 type Server struct {
 	Config
-	limit *limiter
+	limit *rate.Limiter
 	ready chan struct{}
 }
 
@@ -55,7 +56,7 @@ func New(c Config) (*Server, error) {
 	if c.DB == nil || c.Audit == nil || c.Rosters == nil || c.Now == nil || c.Log == nil || len(c.Key) != ed25519.PrivateKeySize {
 		return nil, errors.New("inquiry: store, audit log, rosters, receipt key, clock and log must all be given")
 	}
-	return &Server{Config: c, limit: newLimiter(120, time.Minute), ready: make(chan struct{})}, nil
+	return &Server{Config: c, limit: rate.New(rate.Limit{PerSecond: 2, Burst: 120}), ready: make(chan struct{})}, nil
 }
 
 // openapi is the document of the addresses below Path; tests hold them to it.
@@ -87,7 +88,7 @@ func (s *Server) Handler() http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		w.Header().Set("Cache-Control", "no-store")
 		w.Header().Set("X-Content-Type-Options", "nosniff")
-		if wait := s.limit.take(r.RemoteAddr, s.Now()); wait > 0 {
+		if wait := s.limit.Take(rate.Origin(r.RemoteAddr), s.Now()); wait > 0 {
 			tooMany(w, wait, "too many requests from this address: wait a little")
 			return
 		}

@@ -7,8 +7,6 @@ import (
 	"encoding/hex"
 	"errors"
 	"fmt"
-	"net"
-	"net/netip"
 	"time"
 )
 
@@ -101,25 +99,4 @@ func (g guard) prune(ctx context.Context, now time.Time) error {
 		return fmt.Errorf("delete old tries: %w", err)
 	}
 	return nil
-}
-
-// addressOf is who a request comes from, as far as it can be held to one
-// party: an IPv4 address or an IPv6 network of 64 bits. Headers that anybody
-// may write are not believed.
-func addressOf(remote string) string {
-	host, _, err := net.SplitHostPort(remote)
-	if err != nil {
-		host = remote
-	}
-	a, err := netip.ParseAddr(host)
-	if err != nil {
-		return host
-	}
-	a = a.Unmap().WithZone("")
-	if a.Is6() {
-		if p, err := a.Prefix(64); err == nil {
-			return p.String()
-		}
-	}
-	return a.String()
 }

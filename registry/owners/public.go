@@ -11,6 +11,8 @@ import (
 	"time"
 	"unicode"
 	"unicode/utf8"
+
+	"github.com/munjigi/munjigi/registry/rate"
 )
 
 var (
@@ -65,7 +67,7 @@ func (s *Server) loginForm(w http.ResponseWriter, r *http.Request, v *visitor) e
 // the answer nor in its delays nor in the work done for it.
 func (s *Server) login(w http.ResponseWriter, r *http.Request, v *visitor) error {
 	ctx, now := r.Context(), s.Now()
-	login, from := normal(r.PostFormValue("login")), addressOf(r.RemoteAddr)
+	login, from := normal(r.PostFormValue("login")), rate.Origin(r.RemoteAddr)
 	for _, at := range []struct {
 		limit limit
 		at    string
@@ -149,7 +151,7 @@ func (s *Server) signup(w http.ResponseWriter, r *http.Request, v *visitor) erro
 		return s.show(w, r, v, http.StatusUnprocessableEntity, "signup", nil, problems...)
 	}
 	var early WaitError
-	if err := s.guard.try(ctx, signupAddress, addressOf(r.RemoteAddr), now); errors.As(err, &early) {
+	if err := s.guard.try(ctx, signupAddress, rate.Origin(r.RemoteAddr), now); errors.As(err, &early) {
 		return s.tooEarly(w, r, v, "signup", nil, early.Wait)
 	} else if err != nil {
 		return err
@@ -226,7 +228,7 @@ func (s *Server) recover(w http.ResponseWriter, r *http.Request, v *visitor) err
 		return s.show(w, r, v, http.StatusUnprocessableEntity, "recover", false, problem{"login", v.words["problem.login_form"]})
 	}
 	var early WaitError
-	if err := s.guard.try(ctx, recoverAddress, addressOf(r.RemoteAddr), now); errors.As(err, &early) {
+	if err := s.guard.try(ctx, recoverAddress, rate.Origin(r.RemoteAddr), now); errors.As(err, &early) {
 		return s.tooEarly(w, r, v, "recover", false, early.Wait)
 	} else if err != nil {
 		return err
@@ -273,7 +275,7 @@ func (s *Server) sendRecovery(ctx context.Context, w words, login string, now ti
 func (s *Server) openLink(r *http.Request, kind linkKind) (link, error) {
 	found, err := s.links.look(r.Context(), kind, r.PathValue("token"), s.Now())
 	if errors.Is(err, errNotFound) {
-		if err := s.guard.try(r.Context(), linkAddress, addressOf(r.RemoteAddr), s.Now()); err != nil && !errors.As(err, new(WaitError)) {
+		if err := s.guard.try(r.Context(), linkAddress, rate.Origin(r.RemoteAddr), s.Now()); err != nil && !errors.As(err, new(WaitError)) {
 			return link{}, err
 		}
 	}
