@@ -58,7 +58,9 @@ type Journal struct {
 	// commit ends a transaction; tests replace it to make writes fail, with
 	// and without having reached the disk.
 	commit func(*bolt.Tx) error
-	added  chan struct{}
+	// syncDir makes a rename durable; tests replace it to make it fail.
+	syncDir func(dir string) error
+	added   chan struct{}
 }
 
 var (
@@ -109,7 +111,7 @@ func Open(path string) (j *Journal, err error) {
 		db.Close()
 		return nil, fmt.Errorf("open the journal %s: %w", path, err)
 	}
-	j = &Journal{path: path, db: db, commit: (*bolt.Tx).Commit, added: make(chan struct{}, 1)}
+	j = &Journal{path: path, db: db, commit: (*bolt.Tx).Commit, syncDir: disk.Sync, added: make(chan struct{}, 1)}
 	err = j.update(func(tx *bolt.Tx) error {
 		for _, b := range [][]byte{bucketUsed, bucketVisits, bucketAside, bucketMeta} {
 			if _, err := tx.CreateBucketIfNotExists(b); err != nil {

@@ -319,6 +319,36 @@ func TestCompact(t *testing.T) {
 	}
 }
 
+// TestCompactFailsBehindItsRename: the file that stays open then has no name,
+// and a visit kept there would be announced and gone at the next start.
+func TestCompactFailsBehindItsRename(t *testing.T) {
+	for name, fault := range map[string]func(path string) error{
+		"the rename is not durable": func(string) error { return errors.New("input/output error") },
+		"the new file does not open": func(path string) error {
+			return errors.Join(os.Remove(path), os.Mkdir(path, 0o700))
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			path := filepath.Join(t.TempDir(), "journal.db")
+			j := open(t, path)
+			admit(t, j, newPass(t, 1, "cafe"))
+			j.syncDir = func(string) error { return fault(path) }
+			if err := j.Compact(); !errors.Is(err, ErrClosed) {
+				t.Errorf("%v, want ErrClosed", err)
+			}
+			if a, err := j.Admit(newPass(t, 2, "cafe"), t0); err == nil {
+				t.Errorf("visit %d was kept in a file without a name", a.Seq)
+			}
+			if j.Probe() == nil {
+				t.Error("the journal is said to take writes")
+			}
+			if err := j.Close(); err != nil {
+				t.Errorf("close it once more: %v", err)
+			}
+		})
+	}
+}
+
 // TestDamagedRecord holds that one record nobody can read holds up nothing.
 func TestDamagedRecord(t *testing.T) {
 	j := open(t, filepath.Join(t.TempDir(), "journal.db"))

@@ -10,6 +10,7 @@ import (
 
 	"github.com/munjigi/munjigi/uplink/clock"
 	"github.com/munjigi/munjigi/uplink/enrol"
+	"github.com/munjigi/munjigi/uplink/journal"
 )
 
 // keep prunes the journal at the start and every hour, and compacts it at the
@@ -34,7 +35,11 @@ func (d *Device) keep(ctx context.Context) error {
 		}
 		if today := now.Add(-nightHour * time.Hour).Format(time.DateOnly); today != compacted {
 			compacted = today
-			if err := d.Journal.Compact(); err != nil {
+			err := d.Journal.Compact()
+			if errors.Is(err, journal.ErrClosed) {
+				return err // ends the daemon, which leaves the screen out of order and is started anew
+			}
+			if err != nil {
 				d.log.Error("the journal could not be compacted: check the disk", "err", err)
 			}
 		}
