@@ -144,7 +144,8 @@ type Kiosk struct {
 	// undisturbed is until when nobody's refusal takes the screen from the
 	// visitor admitted last.
 	undisturbed time.Time
-	busy        atomic.Int64 // since when a frame is worked on, Unix ns, 0 while waiting for one
+	start       time.Time    // carries its monotonic part, which no set clock moves
+	busy        atomic.Int64 // since when a frame is worked on, ns after start, 0 while waiting for one
 	count       atomic.Uint64
 }
 
@@ -211,7 +212,7 @@ func New(cfg Config, parts Parts) *Kiosk {
 	e := newEnrolling(parts.Enrol, parts.Now, parts.Log)
 	return &Kiosk{
 		cfg: cfg, parts: parts, enrol: e, face: newFace(parts.Screen, parts.Status, e.state),
-		ready: make(chan struct{}), said: make(chan said, 64),
+		ready: make(chan struct{}), said: make(chan said, 64), start: time.Now(),
 	}
 }
 
@@ -224,10 +225,11 @@ func (k *Kiosk) Ready() <-chan struct{} { return k.ready }
 func (k *Kiosk) Frames() uint64 { return k.count.Load() }
 
 // Stuck is how long the loop has been at one frame, 0 while it waits for the
-// next: what a watchdog goes by.
-func (k *Kiosk) Stuck(now time.Time) time.Duration {
+// next: what a watchdog goes by. It is measured by the monotonic clock: Now may
+// be the registry's time, far from the system's, and either may be set.
+func (k *Kiosk) Stuck() time.Duration {
 	if since := k.busy.Load(); since != 0 {
-		return max(now.Sub(time.Unix(0, since)), 0)
+		return max(time.Since(k.start)-time.Duration(since), 0)
 	}
 	return 0
 }
@@ -250,7 +252,7 @@ func (k *Kiosk) scan(ctx context.Context) error {
 		if err != nil {
 			return err
 		}
-		k.busy.Store(k.parts.Now().UnixNano())
+		k.busy.Store(max(int64(time.Since(k.start)), 1))
 		k.frame(ctx, frame)
 		k.busy.Store(0)
 		k.count.Add(1)

@@ -347,28 +347,33 @@ type over struct{}
 
 func (over) Next(context.Context) (camera.Frame, error) { return camera.Frame{}, io.EOF }
 
-// TestStuck is what the watchdog goes by.
+// TestStuck is what the watchdog goes by, wherever the system's clock is: the
+// registry's time may be used in its place.
 func TestStuck(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		r := newRig(t, setting{})
-		slow := make(chan struct{})
-		r.k.parts.Decoder = decoderFunc(func() { <-slow })
-		r.run()
-		if d := r.k.Stuck(time.Now()); d != 0 {
-			t.Errorf("stuck for %v without a frame", d)
-		}
-		r.show()
-		time.Sleep(7 * time.Second)
-		if d := r.k.Stuck(time.Now()); d != 7*time.Second {
-			t.Errorf("stuck for %v, want 7 s", d)
-		}
-		close(slow)
-		synctest.Wait()
-		if d := r.k.Stuck(time.Now()); d != 0 {
-			t.Errorf("stuck for %v after the frame", d)
-		}
-		r.stop()
-	})
+	for _, off := range []time.Duration{0, time.Hour, -time.Hour} {
+		synctest.Test(t, func(t *testing.T) {
+			r := newRig(t, setting{})
+			r.k.parts.Now = func() time.Time { return time.Now().Add(off) }
+			slow := make(chan struct{})
+			r.k.parts.Decoder = decoderFunc(func() { <-slow })
+			r.run()
+			time.Sleep(time.Second)
+			if d := r.k.Stuck(); d != 0 {
+				t.Errorf("stuck for %v without a frame", d)
+			}
+			r.show()
+			time.Sleep(7 * time.Second)
+			if d := r.k.Stuck(); d != 7*time.Second {
+				t.Errorf("the clock %v off: stuck for %v, want 7 s", off, d)
+			}
+			close(slow)
+			synctest.Wait()
+			if d := r.k.Stuck(); d != 0 {
+				t.Errorf("stuck for %v after the frame", d)
+			}
+			r.stop()
+		})
+	}
 }
 
 type decoderFunc func()

@@ -120,7 +120,7 @@ func checkJournal(cfg *device.Config, highest *clock.Clock) finding {
 	case s.Aside > 0:
 		f.warn, f.err = true, fmt.Errorf("%d visits were refused by the registry and set aside: ask its operator", s.Aside)
 	default:
-		f = of(device.QueueState(time.Now(), s), "journal")
+		f = of(device.QueueState(highest.Correct(time.Now()), s), "journal")
 		f.warn = true // the door works, whatever waits
 	}
 	return f
@@ -163,12 +163,15 @@ type uplinks struct {
 
 func newUplinks(cfg *device.Config, c *clock.Clock) *uplinks {
 	u := &uplinks{cfg: cfg, clock: c}
-	now, quiet := func() time.Time { return c.Correct(time.Now()) }, slog.New(slog.DiscardHandler)
-	if u.link, u.err = cfg.NewLink(nil, u.keys, nil, now, quiet); u.err == nil {
-		u.trust = uplink.NewTrust(uplink.TrustConfig{Link: u.link, File: cfg.Bundle()}, now, quiet)
+	quiet := slog.New(slog.DiscardHandler)
+	if u.link, u.err = cfg.NewLink(nil, u.keys, nil, u.now, quiet); u.err == nil {
+		u.trust = uplink.NewTrust(uplink.TrustConfig{Link: u.link, File: cfg.Bundle()}, u.now, quiet)
 	}
 	return u
 }
+
+// now is the time as the daemon judges by it.
+func (u *uplinks) now() time.Time { return u.clock.Correct(time.Now()) }
 
 func (u *uplinks) keys() []ed25519.PublicKey {
 	if b := u.trust.Bundle(); b != nil {
@@ -183,7 +186,7 @@ func (u *uplinks) enrolment() finding {
 		f.err = u.err
 		return f
 	}
-	f = of(device.CertificateState(time.Now(), u.link.State()), f.part)
+	f = of(device.CertificateState(u.now(), u.link.State()), f.part)
 	if i := u.link.Identity(); i != nil && f.err == nil {
 		f.text += fmt.Sprintf(", %s at %s", i.Kind, i.Address)
 	}
@@ -194,8 +197,8 @@ func (u *uplinks) bundle() finding {
 	if u.trust == nil {
 		return finding{part: "keys", err: errors.New("no trust bundle: the enrolment cannot be used")}
 	}
-	f := of(device.KeysState(time.Now(), u.trust.State()), "keys")
-	if b := u.trust.Bundle(); b != nil && time.Now().Before(b.Expires()) {
+	f := of(device.KeysState(u.now(), u.trust.State()), "keys")
+	if b := u.trust.Bundle(); b != nil && u.now().Before(b.Expires()) {
 		f.warn = true // the door works
 	}
 	return f
@@ -225,7 +228,7 @@ func (u *uplinks) registry(ctx context.Context) finding {
 	case err == nil:
 		f.text = u.link.Identity().Address + " knows this kiosk, its bundle is signed by our root key"
 	case errors.As(err, &refused) && u.link.State().Refused != "":
-		f.err = errors.New(device.CertificateState(time.Now(), u.link.State()).Say)
+		f.err = errors.New(device.CertificateState(u.now(), u.link.State()).Say)
 	default:
 		f.warn, f.err = true, fmt.Errorf("%w; visits wait on disk meanwhile", err)
 	}

@@ -73,7 +73,7 @@ func watchdog(d *device.Device, log *slog.Logger) tasks.Task {
 		ticker := time.NewTicker(interval / 4)
 		defer ticker.Stop()
 		for {
-			if stuck := d.Kiosk.Stuck(time.Now()); stuck < interval/2 {
+			if stuck := d.Kiosk.Stuck(); stuck < interval/2 {
 				notify(log, daemon.SdNotifyWatchdog)
 			} else {
 				log.Error("the loop is stuck at a frame", "for", stuck)
