@@ -18,8 +18,8 @@ type Witness interface {
 	// Signed takes the registry's word: at the moment that the system's clock
 	// showed at, the time was t.
 	Signed(t, at time.Time) error
-	// Sure says whether the clock is relied on without that word.
-	Sure() bool
+	// Synchronised says whether NTP has set the clock, which outranks that word.
+	Synchronised() bool
 }
 
 const (
@@ -54,8 +54,8 @@ func (k *Timekeeper) String() string { return "timekeeper" }
 // Ready is closed when the task runs.
 func (k *Timekeeper) Ready() <-chan struct{} { return k.ready }
 
-// Run asks until ctx ends: seldom while the clock is sure by itself, soon and
-// with back-off while it is not.
+// Run asks until ctx ends: seldom while NTP is at work, soon and with
+// back-off while it is not: a battery clock may have been set wrong.
 func (k *Timekeeper) Run(ctx context.Context) error {
 	close(k.ready)
 	select {
@@ -68,10 +68,10 @@ func (k *Timekeeper) Run(ctx context.Context) error {
 		wait := timeEvery
 		if err := k.Ask(ctx); err != nil {
 			wait = retry.next()
-			if k.clock.Sure() {
+			if k.clock.Synchronised() {
 				wait = max(wait, time.Hour)
 			} else {
-				k.log.Warn("the registry was not asked for the time, and nobody else vouches for the clock", "err", err, "again_in", wait)
+				k.log.Warn("the registry did not tell the time, and NTP has not set the clock", "err", err, "again_in", wait)
 			}
 		} else {
 			retry.reset()

@@ -365,7 +365,7 @@ type witness struct {
 }
 
 func (w *witness) Signed(t, at time.Time) error { w.t, w.at = t, at; return nil }
-func (w *witness) Sure() bool                   { return w.sure }
+func (w *witness) Synchronised() bool           { return w.sure }
 
 // TestSignedTime asks registries that are slow, false and right.
 func TestSignedTime(t *testing.T) {

@@ -3,7 +3,10 @@
 //
 // Its witnesses, in the order they are believed: the kernel, which knows
 // whether NTP has set the clock; the registry's signed time; a battery clock
-// the kernel started from. The kiosk has no right to set the system's clock and
+// the kernel started from. The first two vouch; a battery clock is sure enough
+// to judge visitors by, but one that was set wrong, to local time perhaps, must
+// not become the highest time ever seen, which would outlive it and refuse the
+// true time from the others. The kiosk has no right to set the system's clock and
 // does not want it. Where only the registry vouches, Correct gives its time
 // instead, carried on by the monotonic clock: many a shop's network lets HTTPS
 // pass and NTP not, and a device that merely knew that its clock is wrong would
@@ -33,7 +36,7 @@ const Tolerance = 5 * time.Second
 const Trusted = 24 * time.Hour
 
 // Clock is the device's clock. Raise it with the journal's highest time and
-// with the time the trust bundle was issued; sure times it remembers by itself.
+// with the time the trust bundle was issued; vouched times it remembers by itself.
 type Clock struct {
 	synchronised func() bool
 	battery      bool
@@ -44,6 +47,7 @@ type Clock struct {
 	confirmed time.Time // when synchronised was last true
 	signed    time.Time // the registry's time, zero for none
 	at        time.Time // the system's clock then
+	old       bool      // the registry's word is older than Trusted: carried on, vouches for nothing
 	differs   time.Duration
 	ahead     int // passes in a row that their issuers made later than now
 }
@@ -89,27 +93,33 @@ func (c *Clock) Signed(t, at time.Time) error {
 	}
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	c.signed, c.at = t.Round(0), at
+	c.signed, c.at, c.old = t.Round(0), at, false
 	c.differs = at.Round(0).Sub(c.signed)
 	return nil
 }
 
 // Correct is the time now by the best witness, where system is what the
-// system's clock shows.
+// system's clock shows. What the registry said is carried on after Trusted,
+// too, when it vouches for nothing any more: it is seconds off then, where the
+// system's clock may be years.
 func (c *Clock) Correct(system time.Time) time.Time {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	if c.signed.IsZero() {
 		return system
 	}
-	since := system.Sub(c.at) // by the monotonic clock
-	if since < 0 || since >= Trusted {
-		c.signed = time.Time{} // what the registry said has grown old
-		return system
-	}
 	if c.synchronised() {
+		// NTP has the last word, also when it falls silent: the system's clock
+		// is nearer then than what the registry said before.
+		c.confirmed, c.signed = system, time.Time{}
 		return system
 	}
+	since := system.Sub(c.at) // by the monotonic clock
+	if since < 0 {
+		c.signed = time.Time{} // no monotonic part, and set back
+		return system
+	}
+	c.old = c.old || since >= Trusted
 	return c.signed.Add(since)
 }
 
@@ -122,11 +132,20 @@ func (c *Clock) State(now time.Time) pass.Clock {
 	if ceiling := c.ceiling.Load(); ceiling != 0 && ms >= ceiling {
 		return pass.ClockUnsure
 	}
-	if !c.vouched(now) && !c.battery {
-		return pass.ClockUnsure // and not to be remembered: it may lie ahead
+	if c.vouched(now) {
+		c.Raise(now)
+		return pass.ClockSure
 	}
-	c.Raise(now)
-	return pass.ClockSure
+	if c.battery {
+		return pass.ClockSure // not to be remembered: it may lie ahead
+	}
+	return pass.ClockUnsure
+}
+
+// Vouched says whether NTP or the registry stands for now, which Correct has
+// given: only then may anything be destroyed because of its age.
+func (c *Clock) Vouched(now time.Time) bool {
+	return c.State(now) == pass.ClockSure && c.vouched(now)
 }
 
 // vouched says whether the clock was confirmed less than Trusted ago, by the
@@ -138,7 +157,7 @@ func (c *Clock) vouched(now time.Time) bool {
 	if ok {
 		c.confirmed = now
 	}
-	return fresh(now, c.confirmed) || fresh(now, c.signed)
+	return fresh(now, c.confirmed) || !c.old && fresh(now, c.signed)
 }
 
 func fresh(now, witnessed time.Time) bool {
@@ -146,8 +165,12 @@ func fresh(now, witnessed time.Time) bool {
 	return !witnessed.IsZero() && since >= 0 && since < Trusted
 }
 
-// Sure says whether a local witness vouches for the clock at this moment.
+// Sure says whether the clock is relied on at this moment without the
+// registry's word.
 func (c *Clock) Sure() bool { return c.battery || c.synchronised() }
+
+// Synchronised says whether NTP has set the clock.
+func (c *Clock) Synchronised() bool { return c.synchronised() }
 
 // Battery says whether a battery clock was found.
 func (c *Clock) Battery() bool { return c.battery }

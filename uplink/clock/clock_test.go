@@ -110,12 +110,66 @@ func TestSignedTimeGrowsOld(t *testing.T) {
 	if now := c.Correct(boot.Add(Trusted - time.Second)); c.State(now) != pass.ClockSure {
 		t.Error("not a day has passed")
 	}
-	if got := c.State(c.Correct(boot.Add(Trusted))); got == pass.ClockSure {
-		t.Error("sure after a day without another word")
+	// Seconds off, not days: unsure, so that the owner's policy holds, and not
+	// wrong, which refuses everybody.
+	late := boot.Add(Trusted + time.Hour)
+	if now := c.Correct(late); !now.Equal(truth.Add(Trusted + time.Hour)) {
+		t.Errorf("the registry's time is not carried on: %v", now)
+	}
+	if got := c.State(c.Correct(late)); got != pass.ClockUnsure {
+		t.Errorf("after a day without another word: %v, want unsure", got)
 	}
 	// The word is gone, even if the system's clock now shows a time near it.
 	if got := c.State(truth.Add(Trusted - time.Minute)); got == pass.ClockSure {
 		t.Errorf("revived: %v", got)
+	}
+}
+
+// TestNTPFallsSilent: the system's clock, which NTP has set, is believed rather
+// than what the registry said before, however long ago that was.
+func TestNTPFallsSilent(t *testing.T) {
+	truth := time.Date(2026, 11, 22, 3, 40, 0, 0, time.UTC)
+	boot := time.Now()
+	ntp := true
+	c := New(func() bool { return ntp }, false)
+	if err := c.Signed(truth, boot); err != nil {
+		t.Fatal(err)
+	}
+	c.Correct(boot.Add(time.Hour))
+	ntp = false
+	if now := boot.Add(2 * time.Hour); !c.Correct(now).Equal(now) {
+		t.Errorf("%v, want the system's %v", c.Correct(now), now)
+	}
+}
+
+// TestBatteryClockAhead is one kept in local time, nine hours ahead: visitors
+// are judged by it while there is nobody else, and no longer.
+func TestBatteryClockAhead(t *testing.T) {
+	truth := time.Date(2026, 11, 22, 3, 40, 0, 0, time.UTC)
+	boot := time.Now()
+	ntp := false
+	c := New(func() bool { return ntp }, true)
+	c.Raise(truth.Add(-time.Hour))
+	ahead := truth.Add(9 * time.Hour)
+	if got := c.State(c.Correct(ahead)); got != pass.ClockSure || c.Vouched(ahead) {
+		t.Errorf("a battery clock alone: %v, vouched %v, want sure and not vouched", got, c.Vouched(ahead))
+	}
+	if err := c.Signed(truth, boot); err != nil {
+		t.Fatalf("the battery clock outranks the registry: %v", err)
+	}
+	now := c.Correct(boot.Add(time.Minute))
+	if want := truth.Add(time.Minute); !now.Equal(want) || c.State(now) != pass.ClockSure || !c.Vouched(now) {
+		t.Errorf("it is %v, %v, vouched %v, want the registry's %v", now, c.State(now), c.Vouched(now), want)
+	}
+	// The registry has been away for days: its time is carried on, and the
+	// battery clock is still no reason to destroy anything.
+	now = c.Correct(boot.Add(3 * Trusted))
+	if want := truth.Add(3 * Trusted); !now.Equal(want) || c.State(now) != pass.ClockSure || c.Vouched(now) {
+		t.Errorf("after days: %v, %v, vouched %v", now, c.State(now), c.Vouched(now))
+	}
+	ntp = true
+	if got := c.State(truth.Add(2 * time.Minute)); got != pass.ClockSure {
+		t.Errorf("NTP brought the true time: %v", got)
 	}
 }
 

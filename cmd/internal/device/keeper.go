@@ -14,19 +14,19 @@ import (
 )
 
 // keep prunes the journal at the start and every hour, and compacts it at the
-// start and every night. A clock nobody vouches for destroys nothing; then the
-// signed times of passes must do.
+// start and every night. A clock that neither NTP nor the registry vouches for
+// destroys nothing; then the signed times of passes must do.
 func (d *Device) keep(ctx context.Context) error {
 	ticker := time.NewTicker(time.Hour)
 	defer ticker.Stop()
 	compacted := ""
 	for {
 		now := d.now()
-		sure := now
-		if d.Clock.State(now) != surely {
-			sure = time.Time{}
+		vouched := now
+		if !d.Clock.Vouched(now) {
+			vouched = time.Time{}
 		}
-		destroyed, err := d.Journal.Prune(sure, d.Config.Clock.Skew+clock.Tolerance)
+		destroyed, err := d.Journal.Prune(vouched, d.Config.Clock.Skew+clock.Tolerance)
 		if err != nil {
 			d.log.Error("the journal could not be pruned: check the disk", "err", err)
 		}

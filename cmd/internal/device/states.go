@@ -11,10 +11,7 @@ import (
 	"github.com/munjigi/munjigi/uplink/journal"
 )
 
-const (
-	surely = pass.ClockSure
-	day    = 24 * time.Hour
-)
+const day = 24 * time.Hour
 
 // Ages at which a state turns. docs/kiosk-states.md has them in a table with
 // what the kiosk does in each state; TestStatesAreDocumented holds it to that.
@@ -112,7 +109,7 @@ func ClockState(now time.Time, c *clock.Clock) State {
 	case c.Behind():
 		return State{"behind", display.Warn, at + " is earlier than several passes in a row were made: compare it with a telephone's"}
 	case asked && by.Abs() > ClockDiffers && c.Sure():
-		return State{"differs", display.Warn, fmt.Sprintf("%s is %s off the registry's time: ask who serves NTP here, and the registry's operator", at, by.Round(time.Second))}
+		return State{"differs", display.Warn, fmt.Sprintf("the system's clock was %s off the registry's time: set the battery clock, or ask who serves NTP here and the registry's operator", by.Round(time.Second))}
 	}
 	return State{"sure", display.OK, at}
 }
