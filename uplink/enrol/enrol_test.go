@@ -436,6 +436,10 @@ func TestDamaged(t *testing.T) {
 	if err := os.Remove(filepath.Join(dir, KeyFile)); err != nil {
 		t.Fatal(err)
 	}
+	// Without any it is not fresh: codes would be ignored.
+	if _, err := Load(dir); err == nil || errors.Is(err, fs.ErrNotExist) || !strings.Contains(err.Error(), "kiosk enroll -reset") {
+		t.Errorf("without its key: %v", err)
+	}
 	if _, err := deviceKey(filepath.Join(dir, KeyFile)); err != nil {
 		t.Fatal(err)
 	}

@@ -59,7 +59,12 @@ func Load(dir string) (*Identity, error) {
 	if err := cose.Unmarshal(data, i); err != nil {
 		return nil, fmt.Errorf("%s is damaged: run kiosk enroll -reset and enrol again: %w", path, err)
 	}
-	if i.key, err = readKey(filepath.Join(dir, KeyFile)); err != nil {
+	i.key, err = readKey(filepath.Join(dir, KeyFile))
+	if errors.Is(err, fs.ErrNotExist) {
+		// Not wrapped: a device without its key is not fresh, it ignores codes.
+		return nil, fmt.Errorf("%s is there and the device's key is not: run kiosk enroll -reset and enrol again: %v", path, err)
+	}
+	if err != nil {
 		return nil, err
 	}
 	if err := i.complete(); err != nil {
