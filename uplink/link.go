@@ -187,7 +187,7 @@ func (l *Link) Run(ctx context.Context) error {
 		} else {
 			retry.reset()
 		}
-		if !sleep(ctx, wait) {
+		if !l.pause(ctx, wait) {
 			return ctx.Err()
 		}
 	}
@@ -235,8 +235,8 @@ func (l *Link) pause(ctx context.Context, d time.Duration) bool {
 	case <-l.renew:
 		if err := l.Renew(ctx); err != nil {
 			l.log.Warn("the registry asks for a new certificate, and it could not be had", "err", err)
-			return sleep(ctx, time.Minute)
 		}
+		return sleep(ctx, time.Minute) // whatever the registry asks for
 	}
 	return true
 }

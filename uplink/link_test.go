@@ -170,6 +170,37 @@ func TestExpiredRenewsAtOnce(t *testing.T) {
 	})
 }
 
+// TestExpiredIsHeardWhileWaiting: the registry comes back after weeks, between
+// two tries that are hours apart; what it says first ends the wait. So it does
+// after a renewal that went well.
+func TestExpiredIsHeardWhileWaiting(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		o, dir := newOffice(t), t.TempDir()
+		o.enrol(dir)
+		o.fails = 1 << 20
+		l := o.link(dir, nil)
+		ctx, cancel := context.WithCancel(t.Context())
+		go l.Run(ctx)
+		time.Sleep(91 * 24 * time.Hour) // virtual
+		synctest.Wait()
+		o.fails, o.refuse = 0, wire.ProblemExpiredCertificate
+		for _, after := range []time.Duration{0, time.Hour} {
+			time.Sleep(after)
+			synctest.Wait()
+			before := len(o.renewals)
+			if err := l.Known(ctx); err == nil {
+				t.Error("an expired certificate was called known")
+			}
+			time.Sleep(time.Second)
+			synctest.Wait()
+			if n := len(o.renewals) - before; n != 1 || l.State().Expires.Before(time.Now()) {
+				t.Errorf("%v later: %d renewals, certificate until %v", after, n, l.State().Expires)
+			}
+		}
+		cancel()
+	})
+}
+
 // TestEnrolledMeanwhile: a daemon that runs on a fresh device notices that
 // somebody enrolled it, and nobody sees the identity before it was adopted.
 func TestEnrolledMeanwhile(t *testing.T) {
