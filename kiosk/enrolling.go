@@ -149,14 +149,15 @@ func (e *enrolling) join(ctx context.Context, offer *enrol.Offer) {
 }
 
 func (e *enrolling) fail(err error) {
+	if errors.Is(err, enrol.ErrEnrolled) {
+		e.log.Info("the code was not followed: somebody else has enrolled the device meanwhile")
+		e.to(waits, e.now())
+		return
+	}
 	e.log.Warn("the device could not be enrolled, it is fresh still", "err", err)
 	e.scene = display.EnrolUnreachable
 	if enrol.NewCodeNeeded(err) {
 		e.scene = display.EnrolRefused
-	}
-	if errors.Is(err, enrol.ErrEnrolled) { // by somebody else meanwhile
-		e.to(waits, e.now())
-		return
 	}
 	e.to(failed, e.now())
 }

@@ -1,10 +1,13 @@
 package kiosk
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
+	"log/slog"
 	"slices"
+	"strings"
 	"sync"
 	"testing"
 	"testing/synctest"
@@ -158,6 +161,20 @@ func TestEnrolFails(t *testing.T) {
 			})
 		})
 	}
+}
+
+// TestEnrolledByAnother: the log does not call a device fresh that is not.
+func TestEnrolledByAnother(t *testing.T) {
+	bubble(t, setting{enrol: &desk{look: enrol.ErrEnrolled}}, func(t *testing.T, r *rig) {
+		var log bytes.Buffer
+		r.k.enrol.log = slog.New(slog.NewTextHandler(&log, nil))
+		r.hold(time.Second, code)
+		r.hold(time.Second)
+		r.wantScene(display.Unenrolled)
+		if s := log.String(); strings.Contains(s, "fresh") || !strings.Contains(s, "enrolled the device meanwhile") {
+			t.Errorf("%s", s)
+		}
+	})
 }
 
 // TestDiskFull: a device that can keep nothing says so before anybody tries,
