@@ -11,6 +11,7 @@ import (
 
 func dayCommands() []command {
 	return []command{
+		{"retain", "DATE", "destroy what is past its time, though the registry doubts its clock: DATE is today's", retainCommand},
 		{"day-keys lost", "[-destroy]", "list the days whose key is gone; -destroy gives them up, visits and all", dayKeysLost},
 	}
 }
@@ -58,5 +59,36 @@ func dayKeysLost(ctx context.Context, c *call, args []string) (err error) {
 	if !*destroy {
 		fmt.Fprintln(c.stdout, "bring the folder back, the same one for every registry; if it is lost for good: registry day-keys lost -destroy")
 	}
+	return nil
+}
+
+// retainCommand is the operator's word where the registry doubts its clock: the
+// date, looked up elsewhere, which has to be the clock's.
+func retainCommand(ctx context.Context, c *call, args []string) (err error) {
+	if args, err = c.parse(args, 1); err != nil {
+		return err
+	}
+	now := c.now()
+	if today := store.DayOf(now).String(); args[0] != today {
+		return fmt.Errorf("the clock says %s, not %s: set it first, nothing is destroyed", today, args[0])
+	}
+	f, err := load(*c.path)
+	if err != nil {
+		return err
+	}
+	receipt, err := configs.ReadKey(f.ReceiptKey)
+	if err != nil {
+		return err
+	}
+	db, err := f.open(ctx)
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, db.Close()) }()
+	n, err := db.Retain(ctx, store.NewAudit(db, receipt, c.now), now)
+	if err != nil {
+		return err
+	}
+	fmt.Fprintf(c.stdout, "%d visits were past their %d days and are destroyed\n", n, store.Days)
 	return nil
 }

@@ -26,11 +26,12 @@ const KindDeleted = "visits-deleted"
 // traces in the engine's own files, and the keys of those days, which ends
 // every other copy. Each day leaves a line in the audit log. Days to come are
 // prepared. It returns how many visits were destroyed; where something fails
-// the rest is still done, and the next call does it again.
+// the rest is still done, and the next call does it again. It takes now for
+// granted; ask [DB.Doubt] before where nobody has looked at the clock.
 func (db *DB) Retain(ctx context.Context, audit *Audit, now time.Time) (deleted int64, err error) {
 	today := DayOf(now)
 	first := oldest(today)
-	failed := []error{db.prepare(ctx, today-1, today+2)}
+	failed := []error{db.believe(ctx, now), db.prepare(ctx, today-1, today+2)}
 	past, err := db.past(ctx, first)
 	failed = append(failed, err)
 	for _, day := range past {
@@ -87,7 +88,7 @@ func digestDay(ctx context.Context, tx *sql.Tx, table string, day Day, sealed fu
 }
 
 // Retention calls [DB.Retain] at its start, at every midnight in Seoul and
-// within the hour between. It is a task: Run it until ctx ends.
+// within the hour between, unless the clock is doubted ([DB.Doubt]). It is a task: Run it until ctx ends.
 type Retention struct {
 	retain func(ctx context.Context, now time.Time) (deleted int64, err error)
 	now    func() time.Time
@@ -97,7 +98,12 @@ type Retention struct {
 
 // NewRetention returns the task.
 func NewRetention(db *DB, audit *Audit, now func() time.Time, log *slog.Logger) *Retention {
-	retain := func(ctx context.Context, now time.Time) (int64, error) { return db.Retain(ctx, audit, now) }
+	retain := func(ctx context.Context, now time.Time) (int64, error) {
+		if err := db.Doubt(ctx, now); err != nil {
+			return 0, err
+		}
+		return db.Retain(ctx, audit, now)
+	}
 	return &Retention{retain: retain, now: now, log: log, ready: make(chan struct{})}
 }
 
