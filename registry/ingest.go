@@ -2,6 +2,7 @@ package registry
 
 import (
 	"context"
+	"fmt"
 	"net/http"
 	"time"
 
@@ -39,8 +40,9 @@ func (s *Server) visits(w http.ResponseWriter, r *http.Request) {
 	}
 	now := s.Now()
 	bundle := s.inForce(now)
-	if bundle == nil {
-		// Without keys nothing can be judged, and a refusal would be for ever.
+	if bundle == nil || now.Add(s.Skew).Before(bundle.Issued()) {
+		// Without keys, or by a clock that lies before its own bundle, nothing
+		// can be judged, and a refusal would be for ever.
 		problem(w, noBundle)
 		return
 	}
@@ -86,6 +88,9 @@ func (s *Server) take(ctx context.Context, who devices.Identity, visits []wire.V
 		place = append(place, i)
 	}
 	<-s.cores
+	if err := s.doubt(ctx, who, refused, bundle, now); err != nil {
+		return nil, err
+	}
 	fresh, err := s.Store.Put(ctx, good)
 	if err != nil {
 		return nil, err
@@ -111,7 +116,11 @@ func (s *Server) judge(who devices.Identity, v wire.Visit, bundle *pass.Bundle, 
 	scanned := v.Time()
 	switch {
 	case scanned.After(now.Add(24 * time.Hour)):
-		// No clock is trusted that far, and nothing is destroyed for it.
+		if u, err := pass.ParseBytes(v.Pass); err == nil {
+			if _, err := u.Verify(scanned, bundle, s.conditions(who, v)); err == nil {
+				return nil, clockBehind
+			}
+		}
 		return nil, pass.ReasonNotYetValid.String()
 	case store.DayOf(scanned) < store.DayOf(now)-store.Days:
 		// Its key may have left the bundle: whatever it was, it is too old.
@@ -130,6 +139,36 @@ func (s *Server) judge(who devices.Identity, v wire.Visit, bundle *pass.Bundle, 
 		return nil, wire.ReasonRetention
 	}
 	return p, ""
+}
+
+// clockBehind is no answer to a kiosk: issuer and kiosk agree on a time that is
+// more than a day ahead of the registry's.
+const clockBehind = "clock-behind"
+
+// doubt says why refusals must not be given, since a kiosk never sends again
+// what was refused: the registry's own clock or bundle may be what is wrong.
+func (s *Server) doubt(ctx context.Context, who devices.Identity, refused map[string]int, bundle *pass.Bundle, now time.Time) error {
+	if refused[clockBehind] > 0 {
+		return fmt.Errorf("the registry's clock says %s, and a genuine pass was made and read more than a day later: check the clock", now.Format(time.RFC3339))
+	}
+	if clock, ok := s.Store.(interface {
+		Doubt(ctx context.Context, now time.Time) error
+	}); ok && refused[wire.ReasonRetention] > 0 {
+		if err := clock.Doubt(ctx, now); err != nil {
+			return err
+		}
+	}
+	if refused[pass.ReasonUnknownKey.String()]+refused[wire.ReasonPolicyOff]+refused[wire.ReasonVerifyOnly] == 0 {
+		return nil
+	}
+	k, err := s.Devices.Kiosk(ctx, who.ID) // who may be remembered from before its last heartbeat
+	if err != nil {
+		return err
+	}
+	if k.Health.Bundle > bundle.Number() {
+		return fmt.Errorf("the kiosk has trust bundle %d, this registry only %d: put the newer bundle.cbor in its place", k.Health.Bundle, bundle.Number())
+	}
+	return nil
 }
 
 // conditions are those a visit is verified with again. Whether its clock was
