@@ -25,6 +25,9 @@ func run(ctx context.Context, args []string, stderr io.Writer) error {
 	}
 	cfg, err := device.Load(file)
 	if err != nil {
+		// The panels that could be read, or the usual one: what stood there
+		// before must not stay.
+		leaveOutOfOrder(ctx, &cfg, logger(stderr, slog.LevelInfo))
 		return err
 	}
 	log := logger(stderr, cfg.Level())

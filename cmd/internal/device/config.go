@@ -3,6 +3,7 @@ package device
 import (
 	"fmt"
 	"path/filepath"
+	"strings"
 	"time"
 
 	"github.com/munjigi/munjigi/configs"
@@ -92,12 +93,23 @@ func Defaults() Config {
 func Load(path string) (Config, error) {
 	c := Defaults()
 	if err := configs.Load(path, &c); err != nil {
-		return c, err
+		return c, former(err)
 	}
 	if err := c.check(); err != nil {
 		return c, fmt.Errorf("%s: %w", path, err)
 	}
 	return c, nil
+}
+
+// former adds what to do where the file says who the kiosk is, as it did before
+// there was enrolment.
+func former(err error) error {
+	for _, key := range []string{"kiosk.id", "kiosk.kind", "registry.url", "registry.token", "registry.root"} {
+		if strings.Contains(err.Error(), fmt.Sprintf("unknown key %q", key)) {
+			return fmt.Errorf("%w\nkiosk.id, kiosk.kind, registry.url, registry.token and registry.root come by enrolment now: take these lines out and enrol the kiosk, as docs/operator.md says", err)
+		}
+	}
+	return err
 }
 
 func (c *Config) check() error {

@@ -59,6 +59,7 @@ func TestWrongSettings(t *testing.T) {
 	for _, c := range []struct{ old, new, want string }{
 		{`code = ""`, `code = "MJE1 AND SO ON"`, "registry.code: "},
 		{`[kiosk]`, "[kiosk]\nid = 'cafe-1'", `unknown key "kiosk.id"`},
+		{`[registry]`, "[registry]\ntoken = 'copy-it-here'", "take these lines out and enrol the kiosk"},
 		{`source = "/dev/video0"`, `source = ""`, "camera.source is empty"},
 		{`data = "/var/lib/munjigi"`, `data = ""`, "data is empty"},
 		{`volume = 80`, `volume = 101`, "give 0 to 100"},
