@@ -130,6 +130,7 @@ func phoneWindow(t *testing.T) *chromium.Page {
 	t.Helper()
 	p := chromium.Start(t)
 	p.Size(360, 740, false)
+	p.Before(slow)
 	return p
 }
 
@@ -185,10 +186,19 @@ func consent(t *testing.T, p *chromium.Page, screens int, name string) {
 	}
 }
 
+// slow is the phone of a walk: its clocks stand still but for skip, so that no
+// code ends by itself while a busy machine looks at it, and its patience with
+// the network is that machine's.
+const slow = `(() => {
+	const ahead = [performance.now(), Date.now()], timer = setTimeout;
+	performance.now = () => ahead[0];
+	Date.now = () => ahead[1];
+	window.skip = (ms) => { ahead[0] += ms; ahead[1] += ms; };
+	window.setTimeout = (f, ms, ...rest) => timer(f, ms < 5000 ? ms : 20 * ms, ...rest);
+})()`
+
 // skip lets the page believe that so many milliseconds have passed.
-func skip(p *chromium.Page, ms int) {
-	p.Eval(fmt.Sprintf(`(() => { window.real ??= performance.now.bind(performance); window.ahead = (window.ahead ?? 0) + %d; performance.now = () => window.real() + window.ahead; })()`, ms))
-}
+func skip(p *chromium.Page, ms int) { p.Eval(fmt.Sprintf("skip(%d)", ms)) }
 
 // valid waits for the n-th code of the page and reads it as a kiosk's camera does.
 func (w *wallet) valid(t *testing.T, p *chromium.Page, n int) *pass.Pass {
@@ -497,6 +507,28 @@ func TestPasskey(t *testing.T) {
 	if p.Count("#passkey") != 0 {
 		t.Error("a removed passkey is still offered")
 	}
+}
+
+// TestSlowPhone makes its key later than its owner types the PIN: it waits,
+// and is not bound without the key.
+func TestSlowPhone(t *testing.T) {
+	w := newWallet(t)
+	p := phoneWindow(t)
+	p.Before(`(() => {
+		const make = crypto.subtle.generateKey.bind(crypto.subtle), later = new Promise((go) => { window.ready = go; });
+		crypto.subtle.generateKey = async (...all) => { await later; return make(...all); };
+	})()`)
+	p.Open(w.at("/b/pas/qr"))
+	w.bySMS(t, p, hong, "identity")
+	p.Fill("pin", "135790", "again", "135790")
+	p.Press("\r")
+	if p.Count("form#bind button:disabled") != 1 {
+		t.Error("the form can be sent before the phone has its key")
+	}
+	p.Eval("ready()")
+	p.Follow(go_)
+	consent(t, p, 1, "pas")
+	w.valid(t, p, 1) // by the key: no PIN is asked for
 }
 
 // TestKeyboard is the way to a code with no finger on the screen.

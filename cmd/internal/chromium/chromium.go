@@ -16,8 +16,10 @@ import (
 	"testing"
 	"time"
 
+	"github.com/chromedp/cdproto"
 	"github.com/chromedp/cdproto/cdp"
 	"github.com/chromedp/cdproto/emulation"
+	"github.com/chromedp/cdproto/network"
 	"github.com/chromedp/cdproto/page"
 	"github.com/chromedp/chromedp"
 )
@@ -76,13 +78,40 @@ func find() (string, error) {
 	return "", errors.New("chromium is missing: make test installs it (Debian: apt-get install chromium)")
 }
 
+// gone is what the browser says of a node or page that another one has replaced
+// between finding it and doing something with it. Each is said before any key
+// or click is sent, so that the action can be begun again.
+var gone = regexp.MustCompile("(?i)no node with given id|could not find node|node is detached|does not have a layout object|" +
+	"could not compute (content quads|box model)|cannot find context with specified id|execution context was destroyed")
+
+// again repeats an action, with a pause, while what it works on goes away under it.
+func again[T any](ctx context.Context, action func(context.Context) (T, error)) (T, error) {
+	for {
+		v, err := action(ctx)
+		var said *cdproto.Error
+		if err == nil || !errors.As(err, &said) || !gone.MatchString(said.Message) {
+			return v, err
+		}
+		select {
+		case <-time.After(20 * time.Millisecond):
+		case <-ctx.Done():
+			return v, err
+		}
+	}
+}
+
 // run runs an action and fails the test, telling what page it was on, when the
 // action's condition does not come about.
 func run[T any](p *Page, action chromedp.Action[T]) T {
 	p.t.Helper()
+	return do(p, func(ctx context.Context) (T, error) { return chromedp.Run(ctx, action) })
+}
+
+func do[T any](p *Page, action func(context.Context) (T, error)) T {
+	p.t.Helper()
 	ctx, cancel := context.WithTimeout(p.ctx, Patience)
 	defer cancel()
-	v, err := chromedp.Run(ctx, action)
+	v, err := again(ctx, action)
 	if err != nil {
 		look, stop := context.WithTimeout(p.ctx, 10*time.Second)
 		defer stop()
@@ -130,7 +159,13 @@ func (p *Page) Fill(fields ...string) {
 // Tick ticks a box, or whatever else a click changes without leaving the page.
 func (p *Page) Tick(selector string) {
 	p.t.Helper()
-	run(p, chromedp.Click(chromedp.CSS(selector), chromedp.NodeVisible))
+	run(p, click(selector))
+}
+
+// click waits until an element can be clicked: disabled buttons swallow clicks.
+func click(selector string) chromedp.Action[chromedp.Void] {
+	element := chromedp.CSS(selector)
+	return chromedp.Steps(chromedp.WaitEnabled(element), chromedp.Click(element))
 }
 
 // Choose chooses an option of a list by its value.
@@ -143,13 +178,7 @@ func (p *Page) Choose(selector, value string) {
 // returns its status.
 func (p *Page) Follow(selector string) (status int64) {
 	p.t.Helper()
-	ctx, cancel := context.WithTimeout(p.ctx, Patience)
-	defer cancel()
-	response, err := chromedp.RunResponse(ctx, chromedp.Click(chromedp.CSS(selector), chromedp.NodeVisible))
-	if err != nil {
-		p.t.Fatalf("follow %s: %v", selector, err)
-	}
-	return response.Status
+	return p.leave(click(selector))
 }
 
 // Keys types on the keyboard, wherever the focus is: "\t" goes on to what comes next.
@@ -162,11 +191,15 @@ func (p *Page) Keys(keys string) {
 // returns its status.
 func (p *Page) Enter() (status int64) {
 	p.t.Helper()
-	ctx, cancel := context.WithTimeout(p.ctx, Patience)
-	defer cancel()
-	response, err := chromedp.RunResponse(ctx, chromedp.KeyEvent("\r"))
-	if err != nil {
-		p.t.Fatalf("press enter: %v", err)
+	return p.leave(chromedp.KeyEvent("\r"))
+}
+
+// leave does what leads to another page and waits until that is loaded.
+func (p *Page) leave(action chromedp.Action[chromedp.Void]) (status int64) {
+	p.t.Helper()
+	response := do(p, func(ctx context.Context) (*network.Response, error) { return chromedp.RunResponse(ctx, action) })
+	if response == nil {
+		p.t.Fatalf("at %s: no other page came", p.Where())
 	}
 	return response.Status
 }
@@ -181,6 +214,16 @@ func (p *Page) Text(selector string) string {
 func (p *Page) Count(selector string) int {
 	p.t.Helper()
 	return run(p, chromedp.Evaluate[int](fmt.Sprintf("document.querySelectorAll(%q).length", selector)))
+}
+
+// Before has JavaScript run on every page from the next one on, before the
+// page's own.
+func (p *Page) Before(js string) {
+	p.t.Helper()
+	run(p, chromedp.Func(func(ctx context.Context, t *chromedp.Target) error {
+		_, err := cdp.Call(ctx, t, page.AddScriptToEvaluateOnNewDocument, page.AddScriptToEvaluateOnNewDocumentParams{Source: js})
+		return err
+	}))
 }
 
 // Eval evaluates JavaScript on the page, which need not allow scripts.
@@ -273,8 +316,7 @@ func (p *Page) Axe() []Violation {
 		}
 		p.axe = string(data)
 	}
-	run(p, chromedp.Evaluate[chromedp.Void](p.axe+"; undefined"))
-	result := run(p, chromedp.Evaluate[string](`axe.run(document, {resultTypes: ["violations"]}).then(r => JSON.stringify(
+	result := run(p, chromedp.Evaluate[string](p.axe+`; axe.run(document, {resultTypes: ["violations"]}).then(r => JSON.stringify(
 		r.violations.map(v => ({id: v.id, impact: v.impact, help: v.help, targets: v.nodes.map(n => n.target.join(" "))}))))`, chromedp.EvalAwaitPromise))
 	var all []Violation
 	if err := json.Unmarshal([]byte(result), &all); err != nil {

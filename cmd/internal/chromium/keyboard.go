@@ -19,6 +19,7 @@ func (p *Page) Press(keys string) {
 // holds that it can be seen there.
 func (p *Page) Reach(selector string) {
 	p.t.Helper()
+	p.loaded()
 	for range maxTabs {
 		run(p, chromedp.KeyEvent("\t"))
 		if p.Eval(fmt.Sprintf("document.activeElement.matches(%q)", selector)) == "true" {
@@ -30,4 +31,11 @@ func (p *Page) Reach(selector string) {
 		}
 	}
 	p.t.Fatalf("%s: the tabulator does not reach %s", p.Where(), selector)
+}
+
+// loaded waits until the page and its scripts are there: some show what they
+// hide without them.
+func (p *Page) loaded() {
+	p.t.Helper()
+	run(p, chromedp.Poll[bool](`document.readyState === "complete"`, chromedp.WithPollingTimeout(Patience)))
 }
