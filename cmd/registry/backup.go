@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io/fs"
 	"os"
 	"path/filepath"
 	"time"
@@ -30,10 +31,10 @@ func backupCommand(ctx context.Context, c *call, args []string) error {
 	if err != nil {
 		return err
 	}
-	if err := os.MkdirAll(args[0], 0o700); err != nil {
+	if err := apart(args[0], f.DayKeys); err != nil {
 		return err
 	}
-	if err := apart(args[0], f.DayKeys); err != nil {
+	if err := os.MkdirAll(args[0], 0o700); err != nil {
 		return err
 	}
 	file := filepath.Join(args[0], "registry-"+c.now().In(store.Seoul).Format("2006-01-02T150405")+".backup")
@@ -48,18 +49,47 @@ func backupCommand(ctx context.Context, c *call, args []string) error {
 	return nil
 }
 
-// apart refuses to put backups where the day keys are: whoever copies the one
-// would copy the other.
+// apart refuses to put backups where the day keys are, below or above: whoever
+// copies the one would copy the other.
 func apart(dir, keys string) error {
-	a, err := os.Stat(dir)
-	if err != nil {
-		return err
-	}
-	b, err := os.Stat(keys)
-	if err == nil && os.SameFile(a, b) {
-		return errors.New("a backup must not lie among the day keys: choose another folder")
+	for _, pair := range [][2]string{{dir, keys}, {keys, dir}} {
+		in, err := within(pair[0], pair[1])
+		if err != nil {
+			return err
+		}
+		if in {
+			return fmt.Errorf("a backup must lie neither among the day keys nor above them (%s): choose another folder", keys)
+		}
 	}
 	return nil
+}
+
+// within says whether path, which need not be there, is dir or below it, by
+// whatever names and links they are called.
+func within(path, dir string) (bool, error) {
+	outer, err := os.Stat(dir)
+	if errors.Is(err, fs.ErrNotExist) {
+		return false, nil // nothing is in it
+	}
+	if err != nil {
+		return false, err
+	}
+	if path, err = filepath.Abs(path); err != nil {
+		return false, err
+	}
+	for {
+		if real, err := filepath.EvalSymlinks(path); err == nil {
+			path = real
+		}
+		if inner, err := os.Stat(path); err == nil && os.SameFile(inner, outer) {
+			return true, nil
+		}
+		up := filepath.Dir(path)
+		if up == path {
+			return false, nil
+		}
+		path = up
+	}
 }
 
 // restoreCommand brings a backup back and at once destroys in it what is past

@@ -41,8 +41,14 @@ func TestBackupAndRestore(t *testing.T) {
 		t.Fatalf("%v %v", files, err)
 	}
 	file := filepath.Join(backups, files[0].Name())
-	if _, _, err := do(t, "backup", "-config", config, f.DayKeys); err == nil {
-		t.Error("a backup lies among the day keys")
+	link := filepath.Join(t.TempDir(), "link")
+	if err := os.Symlink(f.DayKeys, link); err != nil {
+		t.Fatal(err)
+	}
+	for _, among := range []string{f.DayKeys, filepath.Join(f.DayKeys, "backups"), filepath.Join(link, "backups"), folder} {
+		if _, _, err := do(t, "backup", "-config", config, among); err == nil {
+			t.Errorf("a backup lies with the day keys in %s", among)
+		}
 	}
 	if _, _, err := do(t, "restore", "-config", config, file); err == nil {
 		t.Error("a database is overwritten")
