@@ -227,6 +227,27 @@ func TestEnrolRace(t *testing.T) {
 	})
 }
 
+// A kiosk that gave up waiting and asked again is enrolled all the same.
+func TestEnrolTwiceAtOnce(t *testing.T) {
+	each(t, func(t *testing.T, b *devices.Book, facility string) {
+		e := request(t, newCode(t, b, facility, ""), "one")
+		var wg sync.WaitGroup
+		answers, errs := make([]wire.Enrolment, 8), make([]error, 8)
+		for i := range errs {
+			wg.Go(func() { answers[i], errs[i] = b.Enrol(t.Context(), e, t0) })
+		}
+		wg.Wait()
+		for i, err := range errs {
+			if err != nil || answers[i].Kiosk == "" || answers[i].Kiosk != answers[0].Kiosk {
+				t.Errorf("%q, %v", answers[i].Kiosk, err)
+			}
+		}
+		if kiosks, err := b.KiosksOf(t.Context(), facility); len(kiosks) != 1 {
+			t.Errorf("%d kiosks, %v", len(kiosks), err)
+		}
+	})
+}
+
 func TestSecretsAreErased(t *testing.T) {
 	each(t, func(t *testing.T, b *devices.Book, facility string) {
 		secrets := func() (n int) {

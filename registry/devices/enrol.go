@@ -105,12 +105,7 @@ func (b *Book) Enrol(ctx context.Context, e wire.Enrol, now time.Time) (wire.Enr
 	case now.UnixMilli() >= c.expires, !c.used.Valid && c.secret == nil:
 		return wire.Enrolment{}, ErrCodeExpired
 	case c.used.Valid:
-		// The answer was lost: the key has proved itself, the secret is gone.
-		k, err := b.byKey(ctx, spki, now)
-		if err != nil {
-			return wire.Enrolment{}, err
-		}
-		return b.certify(ctx, b.SQL, k.ID, key, spki, 1, now)
+		return b.again(ctx, key, spki, now)
 	}
 	// Nothing is written before the secret is proved: who only overheard the
 	// code's id cannot use it up.
@@ -138,7 +133,25 @@ func (b *Book) Enrol(ctx context.Context, e wire.Enrol, now time.Time) (wire.Enr
 		return err
 	})
 	b.forget()
+	if errors.Is(err, ErrCodeUsed) {
+		// By this key itself, perhaps: who waited too long for an answer asks
+		// again while the first request is under way.
+		var by []byte
+		if b.SQL.QueryRowContext(ctx, `SELECT spki FROM codes WHERE id = $1`, c.id).Scan(&by) == nil && string(by) == string(spki[:]) {
+			return b.again(ctx, key, spki, now)
+		}
+	}
 	return answer, err
+}
+
+// again answers a key whose code has been used by it: the answer was lost. The
+// key has proved itself, the secret is gone.
+func (b *Book) again(ctx context.Context, key ed25519.PublicKey, spki Fingerprint, now time.Time) (wire.Enrolment, error) {
+	k, err := b.byKey(ctx, spki, now)
+	if err != nil {
+		return wire.Enrolment{}, err
+	}
+	return b.certify(ctx, b.SQL, k.ID, key, spki, 1, now)
 }
 
 // seat gives the key its kiosk: a new one, the one it replaces, or the one it
