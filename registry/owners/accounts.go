@@ -193,6 +193,9 @@ func (a accounts) rehash(ctx context.Context, id, old, password string) error {
 // has changed. An owner's last boss stays one (errNotFound).
 func (a accounts) setRole(ctx context.Context, owner, id string, role Role) error {
 	return within(ctx, a.db, func(tx *sql.Tx) error {
+		if err := alone(ctx, tx, owner); err != nil {
+			return err
+		}
 		n, err := affected(tx.ExecContext(ctx, `UPDATE accounts SET role = $1 WHERE owner = $2 AND id = $3
 			AND (SELECT count(*) FROM accounts AS b WHERE b.owner = $2 AND b.role = 'boss' AND b.id <> $3) > 0`, string(role), owner, id))
 		if err != nil {
@@ -208,6 +211,9 @@ func (a accounts) setRole(ctx context.Context, owner, id string, role Role) erro
 // remove deletes an account with its sessions. An owner's last boss stays.
 func (a accounts) remove(ctx context.Context, owner, id string) error {
 	return within(ctx, a.db, func(tx *sql.Tx) error {
+		if err := alone(ctx, tx, owner); err != nil {
+			return err
+		}
 		if err := forget(ctx, tx, id); err != nil {
 			return err
 		}
@@ -221,6 +227,16 @@ func (a accounts) remove(ctx context.Context, owner, id string) error {
 		}
 		return nil
 	})
+}
+
+// alone lets one transaction at a time change who an owner's bosses are: two that
+// demote each other must not both see the other still there. Writing the row
+// locks it on either engine.
+func alone(ctx context.Context, tx *sql.Tx, owner string) error {
+	if _, err := tx.ExecContext(ctx, `UPDATE owners SET id = id WHERE id = $1`, owner); err != nil {
+		return fmt.Errorf("lock an owner: %w", err)
+	}
+	return nil
 }
 
 // within runs f in a transaction that ends with it, one way or the other.

@@ -7,6 +7,7 @@ import (
 	"net/url"
 	"regexp"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -301,4 +302,35 @@ func TestRunEnds(t *testing.T) {
 	if fmt.Sprint(h.server) == "" {
 		t.Error("no name")
 	}
+}
+
+// Bosses who demote or remove each other at the same moment leave one.
+func TestBossesAtOnce(t *testing.T) {
+	each(t, func(t *testing.T, h *house) {
+		ctx := t.Context()
+		h.boss(business1, "haneul@example.com")
+		a := h.server.accounts
+		first, _, err := a.byLogin(ctx, "haneul@example.com")
+		if err != nil {
+			t.Fatal(err)
+		}
+		owner := first.Owner
+		if _, err := h.db.SQL().Exec(`INSERT INTO accounts (id, owner, login, name, role, password, created) VALUES ('second', $1, 'second', '이바다', 'boss', '', 0)`, owner); err != nil {
+			t.Fatal(err)
+		}
+		for round := range 20 {
+			var both sync.WaitGroup
+			for _, id := range []string{first.ID, "second"} {
+				both.Go(func() { a.setRole(ctx, owner, id, Staff) })
+			}
+			both.Wait()
+			var bosses int
+			if err := h.db.SQL().QueryRow(`SELECT count(*) FROM accounts WHERE role = 'boss'`).Scan(&bosses); err != nil || bosses != 1 {
+				t.Fatalf("round %d: %d bosses, %v", round, bosses, err)
+			}
+			if _, err := h.db.SQL().Exec(`UPDATE accounts SET role = 'boss'`); err != nil {
+				t.Fatal(err)
+			}
+		}
+	})
 }
