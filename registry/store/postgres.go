@@ -37,6 +37,9 @@ func openPostgres(ctx context.Context, url string, keys *DayKeys) (*DB, error) {
 		return nil, fmt.Errorf("open the registry's database: %w", err)
 	}
 	e := &postgres{pool: pool, sql: stdlib.OpenDBFromPool(pool)}
+	if err := durable(ctx, pool); err != nil {
+		return nil, errors.Join(fmt.Errorf("open the registry's database: %w", err), e.close())
+	}
 	if err := migrate(ctx, e.sql, Postgres); err != nil {
 		return nil, errors.Join(err, e.close())
 	}
@@ -46,6 +49,23 @@ func openPostgres(ctx context.Context, url string, keys *DayKeys) (*DB, error) {
 		e.writers, commits = append(e.writers, w), append(commits, w.commit)
 	}
 	return &DB{engine: e, sql: e.sql, dialect: Postgres, keys: keys, group: newGroup(commits...)}, nil
+}
+
+// durable refuses a server, database or user that is set to lose what it has
+// committed when the power goes: a receipt promises otherwise.
+func durable(ctx context.Context, c interface {
+	QueryRow(ctx context.Context, query string, args ...any) pgx.Row
+}) error {
+	var off *string
+	if err := c.QueryRow(ctx, `
+		SELECT string_agg(name, ', ' ORDER BY name) FROM pg_settings
+		WHERE name IN ('fsync', 'full_page_writes', 'synchronous_commit') AND setting = 'off'`).Scan(&off); err != nil {
+		return fmt.Errorf("ask the database how it commits: %w", err)
+	}
+	if off != nil {
+		return fmt.Errorf("a power cut would take visits that have their receipts: set %s to on, for the server, the database and its user", *off)
+	}
+	return nil
 }
 
 func (e *postgres) close() error {
@@ -89,6 +109,10 @@ func (w *writer) commit(ctx context.Context, rows []row) (err error) {
 	if w.conn == nil || w.conn.IsClosed() {
 		if w.conn, err = pgx.ConnectConfig(ctx, w.config); err != nil {
 			return fmt.Errorf("reach the database: %w", err)
+		}
+		if err := durable(ctx, w.conn); err != nil { // it may have been set since
+			w.close(ctx)
+			return err
 		}
 		if _, err := w.conn.Exec(ctx, staging); err != nil {
 			w.close(ctx)
