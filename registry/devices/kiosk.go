@@ -98,12 +98,14 @@ func moment(ms sql.NullInt64) time.Time {
 	return time.UnixMilli(ms.Int64).UTC()
 }
 
-// Beat enters what a kiosk says of itself. Its bundle number only grows.
+// Beat enters what a kiosk says of itself. Its bundle number only grows. The
+// time of its oldest visit is kept to the hour: this table is sealed under no
+// day key, and the moment of a visit is nobody's to find in it.
 func (b *Book) Beat(ctx context.Context, kiosk string, h wire.Heartbeat, now time.Time) error {
 	_, err := b.SQL.ExecContext(ctx, `UPDATE kiosks SET seen = $2, version = $3, queue = $4, oldest = $5,
 		bundle = CASE WHEN bundle > $6 THEN bundle ELSE $6 END,
 		clock = $7, fps = $8, temperature = $9, disk = $10, refused = $11, destroyed = $12, uptime = $13 WHERE id = $1`,
-		kiosk, now.UnixMilli(), h.Version, int64(h.Queue), h.Oldest, int64(h.Bundle),
+		kiosk, now.UnixMilli(), h.Version, int64(h.Queue), h.Oldest-h.Oldest%time.Hour.Milliseconds(), int64(h.Bundle),
 		int64(h.Clock), int64(h.FPS), int64(h.Temperature), int64(h.Disk), int64(h.Refused), int64(h.Destroyed), int64(h.Uptime))
 	if err != nil {
 		return fmt.Errorf("enter the heartbeat: %w", err)

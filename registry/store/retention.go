@@ -44,11 +44,20 @@ func (db *DB) Retain(ctx context.Context, audit *Audit, now time.Time) (deleted 
 		}
 		deleted += n
 	}
-	failed = append(failed, db.destroyKeys(ctx, first))
+	failed = append(failed, db.destroyKeys(ctx, first), db.forgetOldest(ctx, first))
 	if len(past) > 0 {
 		failed = append(failed, db.scrub(ctx))
 	}
 	return deleted, errors.Join(failed...)
+}
+
+// forgetOldest clears the hour of a kiosk's oldest visit that waits, which
+// stays behind where the kiosk itself falls silent.
+func (db *DB) forgetOldest(ctx context.Context, first Day) error {
+	if _, err := db.sql.ExecContext(ctx, `UPDATE kiosks SET oldest = 0 WHERE oldest > 0 AND oldest < $1`, first.Midnight().UnixMilli()); err != nil {
+		return fmt.Errorf("clear the times of waiting visits: %w", err)
+	}
+	return nil
 }
 
 func logDeleted(ctx context.Context, tx *sql.Tx, audit *Audit, day Day, count int64, digest []byte) error {
