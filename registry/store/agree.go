@@ -134,6 +134,7 @@ func (db *DB) GiveUp(ctx context.Context, audit *Audit, day Day) (deleted int64,
 	if _, err := db.sql.ExecContext(ctx, `DELETE FROM day_keys WHERE day = $1`, int64(day)); err != nil {
 		return deleted, fmt.Errorf("forget the key of %s: %w", day, err)
 	}
+	db.clean.Store(false)
 	// Registries that run know the day to have room.
 	return deleted, errors.Join(db.prepare(ctx, day, day), db.scrub(ctx))
 }

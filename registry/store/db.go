@@ -11,6 +11,7 @@ import (
 	"database/sql"
 	"errors"
 	"strings"
+	"sync/atomic"
 )
 
 // The engines, as [DB.Dialect] names them.
@@ -26,6 +27,7 @@ type DB struct {
 	dialect string
 	keys    *DayKeys
 	agreed  agreed
+	clean   atomic.Bool // scrubbed since this process opened it and since the last deletion
 	group   *group
 }
 

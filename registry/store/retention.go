@@ -46,7 +46,13 @@ func (db *DB) Retain(ctx context.Context, audit *Audit, now time.Time) (deleted 
 	}
 	failed = append(failed, db.destroyKeys(ctx, first), db.forgetOldest(ctx, first))
 	if len(past) > 0 {
-		failed = append(failed, db.scrub(ctx))
+		db.clean.Store(false)
+	}
+	// Also where the last try met a reader, or a process that deleted has died.
+	if !db.clean.Load() {
+		err := db.scrub(ctx)
+		db.clean.Store(err == nil)
+		failed = append(failed, err)
 	}
 	return deleted, errors.Join(failed...)
 }
