@@ -65,12 +65,8 @@ func CreateKey(path string) (ed25519.PrivateKey, error) {
 // ReadKey reads a key that CreateKey or `openssl genpkey -algorithm ed25519`
 // wrote. A file that others may read is an error.
 func ReadKey(path string) (ed25519.PrivateKey, error) {
-	info, err := os.Stat(path)
-	if err != nil {
-		return nil, fmt.Errorf("read the key: %w", err)
-	}
-	if info.Mode().Perm()&0o077 != 0 {
-		return nil, fmt.Errorf("key file %s may be read by others: run chmod 600 %s", path, path)
+	if err := CheckPrivate(path); err != nil {
+		return nil, err
 	}
 	data, err := os.ReadFile(path)
 	if err != nil {
@@ -89,6 +85,18 @@ func ReadKey(path string) (ed25519.PrivateKey, error) {
 		return nil, fmt.Errorf("key file %s holds a key of another kind, want Ed25519", path)
 	}
 	return key, nil
+}
+
+// CheckPrivate refuses a key file that others may read.
+func CheckPrivate(path string) error {
+	info, err := os.Stat(path)
+	if err != nil {
+		return fmt.Errorf("read the key: %w", err)
+	}
+	if info.Mode().Perm()&0o077 != 0 {
+		return fmt.Errorf("key file %s may be read by others: run chmod 600 %s", path, path)
+	}
+	return nil
 }
 
 // Public is the public half of a key, in the form a TOML file takes.

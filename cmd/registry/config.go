@@ -116,6 +116,9 @@ func (f *file) open(ctx context.Context) (*store.DB, error) {
 
 // book opens the book of facilities and kiosks.
 func (f *file) book(db *store.DB) (*devices.Book, error) {
+	if err := configs.CheckPrivate(f.CAKey); err != nil {
+		return nil, err
+	}
 	ca, err := devices.LoadCA(f.CACert, f.CAKey)
 	if err != nil {
 		return nil, err

@@ -192,3 +192,15 @@ func TestKey(t *testing.T) {
 		t.Error("a key was overwritten")
 	}
 }
+
+// Whoever reads the device CA's key can stand in for the registry.
+func TestOpenCAKeyIsRefused(t *testing.T) {
+	folder := filepath.Join(t.TempDir(), "registry")
+	must(t, "init", folder)
+	if err := os.Chmod(filepath.Join(folder, "ca.key"), 0o640); err != nil {
+		t.Fatal(err)
+	}
+	if _, _, err := do(t, "facility", "list", "-config", filepath.Join(folder, "registry.toml")); err == nil || !strings.Contains(err.Error(), "chmod 600") {
+		t.Error(err)
+	}
+}
