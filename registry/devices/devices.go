@@ -99,21 +99,6 @@ func (b *Book) AddFacility(ctx context.Context, name, kind, owner string, now ti
 	return f, nil
 }
 
-// RenameFacility gives a facility another name. Errors: ErrUnknown.
-func (b *Book) RenameFacility(ctx context.Context, id, name string) error {
-	if err := wire.CheckName(name); err != nil {
-		return fmt.Errorf("facility %q: %w", name, err)
-	}
-	done, err := b.SQL.ExecContext(ctx, `UPDATE facilities SET name = $2 WHERE id = $1`, id, name)
-	if err != nil {
-		return fmt.Errorf("rename the facility: %w", err)
-	}
-	if n, err := done.RowsAffected(); err == nil && n == 0 {
-		return fmt.Errorf("facility %q: %w", id, ErrUnknown)
-	}
-	return nil
-}
-
 const facilityColumns = `SELECT id, name, kind, owner, created FROM facilities `
 
 // Facility returns the facility with this id. Errors: ErrUnknown.
