@@ -36,8 +36,8 @@ func TestOwnClockIsWrong(t *testing.T) {
 	})
 	t.Run("before its bundle", func(t *testing.T) {
 		h := newHouse(t)
-		h.set(t0.Add(-2 * day))
-		body, _ := h.encode(t, "door-1", visit(t, "kko", 1, t0.Add(-2*day)))
+		h.set(t0.Add(-3 * day))
+		body, _ := h.encode(t, "door-1", visit(t, "kko", 1, t0.Add(-3*day)))
 		w := httptest.NewRecorder()
 		h.Handler().ServeHTTP(w, h.request("door-1", body))
 		if kind := problemOf(t, w.Code, w.Header(), w.Body.Bytes()); kind != wire.ProblemNoBundle {

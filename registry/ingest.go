@@ -40,8 +40,8 @@ func (s *Server) visits(w http.ResponseWriter, r *http.Request) {
 	}
 	now := s.Now()
 	bundle := s.inForce(now)
-	if bundle == nil || now.Add(s.Skew).Before(bundle.Issued()) {
-		// Without keys, or by a clock that lies before its own bundle, nothing
+	if bundle == nil || now.Add(24*time.Hour).Before(bundle.Issued()) {
+		// Without keys, or by a clock more than a day before its own bundle, nothing
 		// can be judged, and a refusal would be for ever.
 		problem(w, noBundle)
 		return
