@@ -4,6 +4,7 @@ import (
 	"encoding/hex"
 	"errors"
 	"net/http"
+	"strconv"
 
 	"github.com/munjigi/munjigi/pass/wire"
 	"github.com/munjigi/munjigi/registry/devices"
@@ -120,6 +121,9 @@ func (s *Server) heartbeat(w http.ResponseWriter, r *http.Request) {
 		s.Log.Error("a heartbeat is not entered", "kiosk", who.ID, "error", err)
 		problem(w, busy("the heartbeat could not be entered: send the next one"))
 		return
+	}
+	if b := s.Bundles.Bundle(); b != nil {
+		w.Header().Set(wire.BundleHeader, strconv.FormatUint(b.Number(), 10))
 	}
 	w.WriteHeader(http.StatusNoContent)
 }

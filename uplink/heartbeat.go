@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"log/slog"
 	"net/http"
+	"strconv"
 	"time"
 
 	"github.com/munjigi/munjigi/pass/wire"
@@ -19,13 +20,15 @@ const HeartbeatEvery = time.Minute
 type Heartbeat struct {
 	link  *Link
 	facts func() wire.Heartbeat
+	heard func(uint64)
 	log   *slog.Logger
 	ready chan struct{}
 }
 
 // NewHeartbeat makes a heartbeat of the facts, which are asked for each time.
-func NewHeartbeat(link *Link, facts func() wire.Heartbeat, log *slog.Logger) *Heartbeat {
-	return &Heartbeat{link: link, facts: facts, log: log, ready: make(chan struct{})}
+// heard is told the number of the registry's bundle, as in Trust.Heard.
+func NewHeartbeat(link *Link, facts func() wire.Heartbeat, heard func(uint64), log *slog.Logger) *Heartbeat {
+	return &Heartbeat{link: link, facts: facts, heard: heard, log: log, ready: make(chan struct{})}
 }
 
 func (h *Heartbeat) String() string { return "heartbeat" }
@@ -57,9 +60,13 @@ func (h *Heartbeat) Beat(ctx context.Context) error {
 	if err != nil {
 		return fmt.Errorf("make a heartbeat: %w", err)
 	}
-	if _, err := h.link.ask(ctx, request{method: http.MethodPost, path: wire.HeartbeatPath, kind: wire.ContentType, body: body}); err != nil {
+	a, err := h.link.ask(ctx, request{method: http.MethodPost, path: wire.HeartbeatPath, kind: wire.ContentType, body: body})
+	if err != nil {
 		return fmt.Errorf("tell the registry how this kiosk is: %w", err)
 	}
 	h.link.welcome()
+	if n, err := strconv.ParseUint(a.header.Get(wire.BundleHeader), 10, 64); err == nil {
+		h.heard(n)
+	}
 	return nil
 }

@@ -27,6 +27,7 @@ type Trust struct {
 	now     func() time.Time
 	current atomic.Pointer[pass.Bundle]
 	ready   chan struct{}
+	newer   chan struct{} // holds a value when the registry has a newer bundle
 
 	mu    sync.Mutex
 	state TrustState
@@ -52,7 +53,7 @@ type TrustState struct {
 // NewTrust reads the last good bundle from disk. A missing or damaged file is
 // no error: State tells, and the registry is asked. A fresh device has none.
 func NewTrust(cfg TrustConfig, now func() time.Time, log *slog.Logger) *Trust {
-	t := &Trust{cfg: cfg, log: log, now: now, ready: make(chan struct{})}
+	t := &Trust{cfg: cfg, log: log, now: now, ready: make(chan struct{}), newer: make(chan struct{}, 1)}
 	if t.cfg.Every == 0 {
 		t.cfg.Every = 6 * time.Hour
 	}
@@ -126,9 +127,28 @@ func (t *Trust) Run(ctx context.Context) error {
 		} else {
 			retry.reset()
 		}
-		if !sleep(ctx, wait) {
+		timer := time.NewTimer(wait)
+		select {
+		case <-ctx.Done():
+		case <-t.newer:
+		case <-timer.C:
+		}
+		timer.Stop()
+		if ctx.Err() != nil {
 			return ctx.Err()
 		}
+	}
+}
+
+// Heard says that the registry has bundle number n: where that is newer, Run
+// asks for it without waiting for its time.
+func (t *Trust) Heard(n uint64) {
+	if b := t.Bundle(); b != nil && n <= b.Number() {
+		return
+	}
+	select {
+	case t.newer <- struct{}{}:
+	default:
 	}
 }
 

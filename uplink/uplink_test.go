@@ -318,16 +318,23 @@ func TestHeartbeat(t *testing.T) {
 			if bodies = append(bodies, b); len(bodies) == 1 {
 				return respond(500, nil), err
 			}
-			return respond(204, nil), err
+			resp := respond(204, nil)
+			resp.Header.Set(wire.BundleHeader, "8")
+			return resp, err
 		}))
+		var heard []uint64
 		want := wire.Heartbeat{Version: "v1", Queue: 3, Oldest: t0.UnixMilli(), Bundle: 7, Clock: pass.ClockSure, FPS: 299, Temperature: 455, Disk: 900, Uptime: 60}
-		h := NewHeartbeat(l, func() wire.Heartbeat { return want }, slog.New(slog.DiscardHandler))
+		h := NewHeartbeat(l, func() wire.Heartbeat { return want }, func(n uint64) { heard = append(heard, n) }, slog.New(slog.DiscardHandler))
 		ctx, cancel := context.WithCancel(t.Context())
 		go h.Run(ctx)
 		time.Sleep(10*time.Minute + time.Second) // virtual
 		cancel()
+		synctest.Wait()
 		if len(bodies) != 11 {
 			t.Errorf("%d heartbeats in ten minutes", len(bodies))
+		}
+		if len(heard) != 10 || heard[0] != 8 {
+			t.Errorf("bundles heard of: %v", heard)
 		}
 		got, err := wire.DecodeHeartbeat(bodies[1])
 		if err != nil || got != want {
@@ -554,6 +561,36 @@ func TestTrustRun(t *testing.T) {
 		}
 		if tr.Bundle() == nil || calls < 12 || calls > 15 {
 			t.Errorf("%d calls in ten hours", calls)
+		}
+	})
+}
+
+// TestTrustHeard holds that a newer bundle is fetched when it is heard of, and
+// that hearing of the present one asks nobody.
+func TestTrustHeard(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		calls, raw := 0, signBundle(t, "root", 1)
+		tr := NewTrust(TrustConfig{
+			Link: newLink(roundTrip(func(*http.Request) (*http.Response, error) {
+				calls++
+				return respond(200, raw), nil
+			})), File: filepath.Join(t.TempDir(), "b"),
+		}, time.Now, slog.New(slog.DiscardHandler))
+		ctx, cancel := context.WithCancel(t.Context())
+		defer cancel()
+		go tr.Run(ctx)
+		synctest.Wait()
+		tr.Heard(1)
+		synctest.Wait()
+		if calls != 1 {
+			t.Fatalf("%d questions before there was anything new", calls)
+		}
+		raw = signBundle(t, "root", 2)
+		tr.Heard(2)
+		tr.Heard(2)
+		synctest.Wait()
+		if n := tr.Bundle().Number(); n != 2 || calls > 3 {
+			t.Errorf("bundle %d after %d questions", n, calls)
 		}
 	})
 }

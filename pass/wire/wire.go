@@ -23,7 +23,11 @@ const (
 	EnrolPath     = "/v1/enrol"     // POST Enrol → Enrolment
 	RenewPath     = "/v1/renew"     // POST PKCS#10 → Enrolment
 	TimePath      = "/v1/time"      // GET ?nonce=32 hexadecimal digits → signed time
-	HeartbeatPath = "/v1/heartbeat" // POST Heartbeat → nothing
+	HeartbeatPath = "/v1/heartbeat" // POST Heartbeat → nothing but BundleHeader
+	// BundleHeader of a heartbeat's answer is the number of the bundle in force,
+	// so that a revocation reaches a kiosk within a minute. It is nobody's word
+	// but a hint to ask.
+	BundleHeader = "Munjigi-Bundle"
 	// ContentType is the media type of every body but problems and requests for
 	// a certificate (RequestType).
 	ContentType = "application/cbor"

@@ -431,7 +431,7 @@ func (reg *place) visit(t *testing.T, dir string) {
 	facts := func() wire.Heartbeat {
 		return wire.Heartbeat{Version: "0.9.0", Bundle: trust.State().Number, Clock: pass.ClockSure, FPS: 298, Temperature: 521, Disk: 12000, Uptime: 86400}
 	}
-	if err := uplink.NewHeartbeat(link, facts, quiet).Beat(t.Context()); err != nil {
+	if err := uplink.NewHeartbeat(link, facts, trust.Heard, quiet).Beat(t.Context()); err != nil {
 		t.Fatal(err)
 	}
 }

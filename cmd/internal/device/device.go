@@ -148,7 +148,7 @@ func (d *Device) uplink(o Options) (err error) {
 	d.Trust = uplink.NewTrust(uplink.TrustConfig{Link: d.Link, File: c.Bundle()}, d.now, o.Log)
 	d.believe()
 	d.Sender = uplink.NewSender(uplink.SenderConfig{Link: d.Link, Keys: d.receiptKeys}, d.Journal, d.now, o.Log)
-	d.heartbeat = uplink.NewHeartbeat(d.Link, d.facts, o.Log)
+	d.heartbeat = uplink.NewHeartbeat(d.Link, d.facts, d.Trust.Heard, o.Log)
 	d.timekeeper = uplink.NewTimekeeper(d.Link, d.Clock, d.receiptKeys, o.Now, o.Log)
 	return nil
 }
