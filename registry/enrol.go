@@ -35,14 +35,8 @@ func (s *Server) enrol(w http.ResponseWriter, r *http.Request) {
 
 // renew gives a kiosk the next certificate, for the same key or a new one.
 func (s *Server) renew(w http.ResponseWriter, r *http.Request) {
-	who, why, ok := s.who(r, true)
+	who, body, ok := s.receive(w, r, true, wire.RequestType, wire.MaxRequest)
 	if !ok {
-		problem(w, why)
-		return
-	}
-	body, why, ok := readBody(w, r, wire.RequestType, wire.MaxRequest)
-	if !ok {
-		problem(w, why)
 		return
 	}
 	answer, err := s.Devices.Renew(r.Context(), who, body, s.Now())
@@ -102,14 +96,8 @@ func (s *Server) time(w http.ResponseWriter, r *http.Request) {
 
 // heartbeat enters what a kiosk says of itself.
 func (s *Server) heartbeat(w http.ResponseWriter, r *http.Request) {
-	who, why, ok := s.who(r, false)
+	who, body, ok := s.receive(w, r, false, wire.ContentType, wire.MaxHeartbeat)
 	if !ok {
-		problem(w, why)
-		return
-	}
-	body, why, ok := readBody(w, r, wire.ContentType, wire.MaxHeartbeat)
-	if !ok {
-		problem(w, why)
 		return
 	}
 	h, err := wire.DecodeHeartbeat(body)

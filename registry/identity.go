@@ -36,3 +36,17 @@ func (s *Server) who(r *http.Request, renewal bool) (devices.Identity, refusal, 
 	}
 	return who, refusal{}, true
 }
+
+// receive is what every request of an enrolled kiosk begins with: who sends it,
+// and what. Where ok is false the refusal has been written. An expired
+// certificate will do for its own renewal.
+func (s *Server) receive(w http.ResponseWriter, r *http.Request, renewal bool, media string, limit int64) (who devices.Identity, body []byte, ok bool) {
+	who, why, ok := s.who(r, renewal)
+	if ok {
+		body, why, ok = readBody(w, r, media, limit)
+	}
+	if !ok {
+		problem(w, why)
+	}
+	return who, body, ok
+}

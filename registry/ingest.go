@@ -16,14 +16,8 @@ import (
 // good in one transaction, and only then sign the receipt.
 func (s *Server) visits(w http.ResponseWriter, r *http.Request) {
 	began := time.Now()
-	who, why, ok := s.who(r, false)
+	who, body, ok := s.receive(w, r, false, wire.ContentType, wire.MaxBody)
 	if !ok {
-		problem(w, why)
-		return
-	}
-	body, why, ok := readBody(w, r, wire.ContentType, wire.MaxBody)
-	if !ok {
-		problem(w, why)
 		return
 	}
 	batch, err := wire.DecodeBatch(body)

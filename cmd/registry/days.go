@@ -16,6 +16,24 @@ func dayCommands() []command {
 	}
 }
 
+// audited opens the database of the configuration, and the log that what is done
+// to it goes into.
+func (c *call) audited(ctx context.Context) (*file, *store.DB, *store.Audit, error) {
+	f, err := load(*c.path)
+	if err != nil {
+		return nil, nil, nil, err
+	}
+	receipt, err := configs.ReadKey(f.ReceiptKey)
+	if err != nil {
+		return nil, nil, nil, err
+	}
+	db, err := f.open(ctx)
+	if err != nil {
+		return nil, nil, nil, err
+	}
+	return f, db, store.NewAudit(db, receipt, c.now), nil
+}
+
 // dayKeysLost lists days that nobody can open, and lets the operator give them
 // up: the registry itself never does.
 func dayKeysLost(ctx context.Context, c *call, args []string) (err error) {
@@ -23,15 +41,7 @@ func dayKeysLost(ctx context.Context, c *call, args []string) (err error) {
 	if _, err := c.parse(args, 0); err != nil {
 		return err
 	}
-	f, err := load(*c.path)
-	if err != nil {
-		return err
-	}
-	receipt, err := configs.ReadKey(f.ReceiptKey)
-	if err != nil {
-		return err
-	}
-	db, err := f.open(ctx)
+	f, db, audit, err := c.audited(ctx)
 	if err != nil {
 		return err
 	}
@@ -44,7 +54,6 @@ func dayKeysLost(ctx context.Context, c *call, args []string) (err error) {
 		fmt.Fprintf(c.stdout, "%s has the key of every day\n", f.DayKeys)
 		return nil
 	}
-	audit := store.NewAudit(db, receipt, c.now)
 	for _, day := range days {
 		if !*destroy {
 			fmt.Fprintf(c.stdout, "%s: its key is not in %s, or another is\n", day, f.DayKeys)
@@ -72,20 +81,12 @@ func retainCommand(ctx context.Context, c *call, args []string) (err error) {
 	if today := store.DayOf(now).String(); args[0] != today {
 		return fmt.Errorf("the clock says %s, not %s: set it first, nothing is destroyed", today, args[0])
 	}
-	f, err := load(*c.path)
-	if err != nil {
-		return err
-	}
-	receipt, err := configs.ReadKey(f.ReceiptKey)
-	if err != nil {
-		return err
-	}
-	db, err := f.open(ctx)
+	_, db, audit, err := c.audited(ctx)
 	if err != nil {
 		return err
 	}
 	defer func() { err = errors.Join(err, db.Close()) }()
-	n, err := db.Retain(ctx, store.NewAudit(db, receipt, c.now), now)
+	n, err := db.Retain(ctx, audit, now)
 	if err != nil {
 		return err
 	}
