@@ -46,8 +46,7 @@ func (d *Decoder) attempt() (done bool) {
 
 // known: the middle of g lies within a symbol that has been read.
 func (d *Decoder) known(g *grid) bool {
-	half := float32(g.side) / 2
-	x, y := g.at(half, half)
+	x, y := g.centre()
 	for i := range d.symbols {
 		inside := true
 		c := &d.symbols[i].Corners
@@ -260,7 +259,7 @@ func (d *Decoder) accept(g *grid, r *reading) bool {
 		}
 	}
 	d.symbols = append(d.symbols, s)
-	d.finding = Finding{None, d.modulePitch(g)}
+	d.finding = Finding{Problem: None, Measure: d.modulePitch(g)}
 	d.trail = trail{grid: *g, found: true}
 	d.trail.warp = nil
 	return true

@@ -42,10 +42,50 @@ func (p Problem) String() string {
 type Finding struct {
 	Problem Problem
 	Measure float32
+	// Located says that something was there that was read or may be a symbol, with its
+	// centre at X, Y: 0…1 of the picture's width and height, from the upper left.
+	Located bool
+	X, Y    float32
 }
 
 // Finding is about the picture that was decoded last.
 func (d *Decoder) Finding() Finding { return d.finding }
+
+// place says where in the picture what the finding is about was seen.
+func (d *Decoder) place() {
+	f, p := &d.finding, &d.planes[0]
+	var x, y float32
+	switch best := d.surest(); {
+	case f.Problem == NoCode:
+		return
+	case len(d.symbols) > 0:
+		x, y = d.trail.centre()
+	case d.best.score > leastJudged && !d.dwarfed():
+		x, y = d.best.centre()
+	case best != nil:
+		x, y = best.x, best.y
+	default:
+		return // too dark or too bright to see anything
+	}
+	f.Located = true
+	f.X, f.Y = max(0, min(1, x/float32(p.w))), max(0, min(1, y/float32(p.h)))
+}
+
+// centre is where the middle of the symbol lies in the picture.
+func (g *grid) centre() (x, y float32) {
+	half := float32(g.side) / 2
+	return g.at(half, half)
+}
+
+// surest is the finder pattern that is seen best, or nil.
+func (d *Decoder) surest() (best *finder) {
+	for i := range d.finders {
+		if f := &d.finders[i]; f.score >= leastFollowed && (best == nil || f.score > best.score) {
+			best = f
+		}
+	}
+	return best
+}
 
 // What is good enough, by what can still be read.
 const (
@@ -73,14 +113,14 @@ func (d *Decoder) judgePicture() Finding {
 		}
 		margin := f.size * 1.2
 		if f.size*3 > float32(min(p.w, p.h)) || f.x < margin || f.y < margin || float32(p.w)-f.x < margin || float32(p.h)-f.y < margin {
-			return Finding{TooLarge, f.size / 7}
+			return Finding{Problem: TooLarge, Measure: f.size / 7}
 		}
 	}
 	switch {
 	case mean < darkPicture:
-		return Finding{TooDark, mean}
+		return Finding{Problem: TooDark, Measure: mean}
 	case mean > lightScreen:
-		return Finding{TooBright, mean}
+		return Finding{Problem: TooBright, Measure: mean}
 	}
 	best, alike := (*finder)(nil), 0
 	for i := range d.finders {
@@ -94,10 +134,10 @@ func (d *Decoder) judgePicture() Finding {
 		}
 	}
 	if d.beyond() {
-		return Finding{TooLarge, best.size / 7}
+		return Finding{Problem: TooLarge, Measure: best.size / 7}
 	}
 	if best == nil || alike < 2 && best.score < sureFinder {
-		return Finding{NoCode, 0}
+		return Finding{Problem: NoCode, Measure: 0}
 	}
 	return d.judgeFinder(best)
 }
@@ -188,17 +228,17 @@ func (d *Decoder) judgeFinder(f *finder) Finding {
 	weak, strong := min(across, down), max(across, down, 0.01)
 	switch tilt := angle(&f.shape); {
 	case f.size/7 < smallModule:
-		return Finding{TooSmall, f.size / 7}
+		return Finding{Problem: TooSmall, Measure: f.size / 7}
 	case tilt > steepTilt:
-		return Finding{Tilted, tilt}
+		return Finding{Problem: Tilted, Measure: tilt}
 	case strong < faint:
-		return Finding{OutOfFocus, strong}
+		return Finding{Problem: OutOfFocus, Measure: strong}
 	case weak < 0.6*strong:
-		return Finding{Moving, weak / strong}
+		return Finding{Problem: Moving, Measure: weak / strong}
 	case strong < weakSingle:
-		return Finding{OutOfFocus, strong}
+		return Finding{Problem: OutOfFocus, Measure: strong}
 	}
-	return Finding{Unclear, f.score}
+	return Finding{Problem: Unclear, Measure: f.score}
 }
 
 // angle is by how many degrees a square is turned away that looks like s: a circle on it
@@ -220,7 +260,7 @@ func (d *Decoder) judgeSymbol(g *grid, v *view) Finding {
 	for _, c := range [4][2]float32{{0, 0}, {side, 0}, {side, side}, {0, side}} {
 		x, y := g.at(c[0], c[1])
 		if m := module; x < -m || y < -m || x > float32(p.w)+m || y > float32(p.h)+m {
-			return Finding{TooLarge, module}
+			return Finding{Problem: TooLarge, Measure: module}
 		}
 	}
 	m := &d.modules
@@ -232,13 +272,13 @@ func (d *Decoder) judgeSymbol(g *grid, v *view) Finding {
 		sum += l
 	}
 	if share := float32(hidden) / float32(len(m.raw)); share > muchGlare {
-		return Finding{Glare, share}
+		return Finding{Problem: Glare, Measure: share}
 	}
 	if tilt := angle(&shape{ux: ux, uy: uy, vx: vx, vy: vy}); tilt > steepTilt {
-		return Finding{Tilted, tilt}
+		return Finding{Problem: Tilted, Measure: tilt}
 	}
 	if module < smallModule {
-		return Finding{TooSmall, module}
+		return Finding{Problem: TooSmall, Measure: module}
 	}
 	// Timing patterns are single modules; a finder pattern's core and surround are large areas.
 	large := m.raw[3*m.side+3] - m.raw[7*m.side+7]
@@ -247,18 +287,18 @@ func (d *Decoder) judgeSymbol(g *grid, v *view) Finding {
 	weak, strong := min(across, down), max(across, down)
 	switch {
 	case strong < faint:
-		return Finding{OutOfFocus, strong}
+		return Finding{Problem: OutOfFocus, Measure: strong}
 	case weak < weakSingle && weak < 0.6*strong:
-		return Finding{Moving, weak / strong}
+		return Finding{Problem: Moving, Measure: weak / strong}
 	case strong < weakSingle:
-		return Finding{OutOfFocus, strong}
+		return Finding{Problem: OutOfFocus, Measure: strong}
 	}
 	if mean := sum / float32(len(m.raw)); mean < darkPicture {
-		return Finding{TooDark, mean}
+		return Finding{Problem: TooDark, Measure: mean}
 	} else if mean > lightScreen {
-		return Finding{TooBright, mean}
+		return Finding{Problem: TooBright, Measure: mean}
 	}
-	return Finding{Unclear, max(0, g.score)}
+	return Finding{Problem: Unclear, Measure: max(0, g.score)}
 }
 
 // single is the mean contrast of the timing pattern's modules along a row or down a column.

@@ -90,6 +90,7 @@ func (d *Decoder) look(p plane) {
 	default:
 		d.finding = d.judgePicture()
 	}
+	d.place()
 }
 
 func (d *Decoder) search() {
