@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"github.com/munjigi/munjigi/cmd/internal/tasks"
+	"github.com/munjigi/munjigi/configs"
 	"github.com/munjigi/munjigi/issuer"
 	"github.com/munjigi/munjigi/issuer/identity"
 	"github.com/munjigi/munjigi/issuer/store"
@@ -53,9 +54,9 @@ func serve(ctx context.Context, path string, now func() time.Time, stderr io.Wri
 	}
 	var certificates *tls.Config
 	if f.TLS.Cert != "" {
-		pair, err := tls.LoadX509KeyPair(f.TLS.Cert, f.TLS.Key)
+		pair, err := configs.ReadCertificate(f.TLS.Cert, f.TLS.Key)
 		if err != nil {
-			return fmt.Errorf("read the tls certificate: %w", err)
+			return fmt.Errorf("%s: %w", path, err)
 		}
 		certificates = &tls.Config{Certificates: []tls.Certificate{pair}, MinVersion: tls.VersionTLS12}
 	}

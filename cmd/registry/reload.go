@@ -4,6 +4,8 @@ import (
 	"crypto/tls"
 	"sync"
 	"time"
+
+	"github.com/munjigi/munjigi/configs"
 )
 
 // reloading reads a certificate's files again every minute, so that whoever
@@ -30,7 +32,7 @@ func (r *reloading) Certificate(*tls.ClientHelloInfo) (*tls.Certificate, error) 
 	if r.pair != nil && now.Before(r.next) {
 		return r.pair, nil
 	}
-	pair, err := tls.LoadX509KeyPair(r.cert, r.key)
+	pair, err := configs.ReadCertificate(r.cert, r.key)
 	if err != nil && r.pair == nil {
 		return nil, err
 	}

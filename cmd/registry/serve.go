@@ -3,7 +3,6 @@ package main
 import (
 	"context"
 	"crypto/ed25519"
-	"crypto/tls"
 	"errors"
 	"fmt"
 	"log/slog"
@@ -102,8 +101,8 @@ func notify(log *slog.Logger, state string) {
 // vouches for.
 func (f *file) certificate(ca *devices.CA, now func() time.Time) (registry.Certificate, error) {
 	if f.TLS.Cert != "" {
-		if _, err := tls.LoadX509KeyPair(f.TLS.Cert, f.TLS.Key); err != nil {
-			return nil, fmt.Errorf("read the tls certificate: %w", err)
+		if _, err := configs.ReadCertificate(f.TLS.Cert, f.TLS.Key); err != nil {
+			return nil, err
 		}
 		return newReloading(f.TLS.Cert, f.TLS.Key, now).Certificate, nil
 	}
