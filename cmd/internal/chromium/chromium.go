@@ -37,6 +37,11 @@ type Page struct {
 	axe string
 }
 
+// NetworkName is this machine by a name that the browser does not know for its
+// own: over plain http it trusts what comes from there as little as what comes
+// from a network.
+const NetworkName = "network.test"
+
 // Start opens a browser that ends with the test. It accepts any certificate:
 // those of tests are their own.
 func Start(t testing.TB) *Page {
@@ -47,6 +52,7 @@ func Start(t testing.TB) *Page {
 	}
 	options := append(chromedp.DefaultExecAllocatorOptions[:], chromedp.ExecPath(path), chromedp.DisableGPU,
 		chromedp.Flag("disable-dev-shm-usage", true), chromedp.Flag("ignore-certificate-errors", true), chromedp.Flag("lang", "ko"),
+		chromedp.Flag("host-resolver-rules", "MAP "+NetworkName+" 127.0.0.1"),
 		chromedp.UserDataDir(t.TempDir()), chromedp.WSURLReadTimeout(Patience))
 	if os.Geteuid() == 0 {
 		options = append(options, chromedp.NoSandbox)
