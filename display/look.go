@@ -37,7 +37,7 @@ func (p palette) look(s Scene) (tone, symbol) {
 		return p.calm, phone
 	case Seen:
 		return p.busy, looking
-	case Accepted, VerifiedOnly:
+	case Accepted, VerifiedOnly, StaffAdmitted:
 		return p.yes, check
 	case PolicyOff:
 		return p.yes, door
@@ -53,8 +53,10 @@ func (p palette) look(s Scene) (tone, symbol) {
 		return p.own, upgrade
 	case Clock:
 		return p.own, clockSym
-	case OutOfOrder:
+	case OutOfOrder, Aiming:
 		return p.own, hand
+	case HelpCalled:
+		return p.busy, waiting
 	case Unenrolled, EnrolConfirm:
 		return p.own, question
 	case Enrolled:

@@ -129,7 +129,7 @@ func (p *Painter) Draw(dst *image.RGBA, s State) {
 	}
 	p.words(dst, words, s, tone.ink)
 	p.strip(dst, strip, s.Status)
-	if s.Staff != nil {
+	if s.Staff != nil && s.StaffOpen {
 		p.staff(dst, stage, s.Staff)
 	}
 }

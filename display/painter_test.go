@@ -37,7 +37,7 @@ func scenery() []State {
 		case EnrolConfirm:
 			st.Registry, st.Words = "질병관리청 전자출입명부", "바다 거울 나무 호수 연필 구름"
 		case Accepted:
-			st.Staff = &Staff{Complete: true, TwoWeeksOn: true, Doses: 2}
+			st.Staff, st.StaffOpen = &Staff{Complete: true, TwoWeeksOn: true, Doses: 2}, true
 		case NotYetValid:
 			st.Seconds = 40
 		case Clock:

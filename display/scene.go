@@ -39,6 +39,9 @@ const (
 	NoKeys        Scene = "no-keys"        // the trust bundle is missing or has expired
 	OutOfOrder    Scene = "out-of-order"   // disk or camera fail
 	Wait          Scene = "wait"           // starting, or busy
+	StaffAdmitted Scene = "staff-admitted" // the staff let somebody in by their button
+	HelpCalled    Scene = "help-called"    // the staff were called
+	Aiming        Scene = "aiming"         // the owner aims the camera: nobody is admitted
 
 	// A fresh device, for its technician.
 
@@ -51,14 +54,34 @@ const (
 )
 
 // Live says whether the camera's picture stands in a scene.
-func (s Scene) Live() bool { return s == Idle || s == Unenrolled }
+func (s Scene) Live() bool { return s == Idle || s == Seen || s == Unenrolled || s == Aiming }
+
+// Hint is what would let the code be read. It is the key of its words in texts/.
+type Hint string
+
+const (
+	NoHint     Hint = ""
+	Closer     Hint = "closer"     // the code is too small to read
+	Farther    Hint = "farther"    // too large, or cut off
+	Brighter   Hint = "brighter"   // the phone's screen is too dark
+	Dimmer     Hint = "dimmer"     // the phone's screen dazzles the camera
+	Glare      Hint = "glare"      // a lamp is reflected in it
+	HoldStill  Hint = "hold-still" // it moves
+	Straighter Hint = "straighter" // it is held at too steep an angle
+	Renew      Hint = "renew"      // it is read and makes no sense
+)
+
+// Hints lists every hint.
+func Hints() []Hint {
+	return []Hint{Closer, Farther, Brighter, Dimmer, Glare, HoldStill, Straighter, Renew}
+}
 
 // Scenes lists every scene.
 func Scenes() []Scene {
 	return []Scene{
 		Idle, Seen, Accepted, VerifiedOnly, Used, Expired, NotYetValid, Unreadable, Truncated, Oversized, NonCanonical,
 		NotAPass, UnknownIssuer, WrongIssuer, WrongLifetime, Forged, Revoked, ReaderTooOld, PolicyOff, Clock, NoKeys,
-		OutOfOrder, Wait, Unenrolled, EnrolWait, EnrolConfirm, Enrolled, EnrolRefused, EnrolUnreachable,
+		OutOfOrder, Wait, StaffAdmitted, HelpCalled, Aiming, Unenrolled, EnrolWait, EnrolConfirm, Enrolled, EnrolRefused, EnrolUnreachable,
 	}
 }
 
@@ -73,11 +96,23 @@ type State struct {
 	// Camera is the live picture of a Live scene, drawn mirrored so that people can
 	// aim; nil for none. Pictures that leave the device never hold it.
 	Camera *image.Gray
+	// Hint stands large beside the live picture in Idle and Seen, in the place of
+	// the scene's words.
+	Hint Hint
+	// X and Y are where the code is, in 0…1 of the camera picture's width and
+	// height (not mirrored), valid while Located; a mark is drawn there.
+	Located bool
+	X, Y    float32
+	// Flash makes a new scene flash, for a kiosk whose sound is muted.
+	Flash bool
 	// Status is the strip along the lower edge.
 	Status Status
 	// Staff is the field for the facility's staff; nil for none. It is health
 	// data: looked at, never kept, never on a remote page.
 	Staff *Staff
+	// StaffOpen shows Staff in the visitors' screen's corner too, because the
+	// staff asked for it there.
+	StaffOpen bool
 }
 
 // Level is how one part is. The zero Level is not shown.

@@ -16,6 +16,7 @@ type texts struct {
 	Strip stripWords            `toml:"strip"`
 	Staff staffWords            `toml:"staff"`
 	Scene map[Scene]*sceneWords `toml:"scene"`
+	Hint  map[Hint]*sceneWords  `toml:"hint"`
 }
 
 type stripWords struct {
@@ -74,8 +75,13 @@ func loadTexts(lang string) (*texts, error) {
 			return nil, fmt.Errorf("texts/%s.toml: scene.%s needs say and next", lang, s)
 		}
 	}
-	if len(t.Scene) != len(Scenes()) {
-		return nil, fmt.Errorf("texts/%s.toml: a scene that does not exist has words", lang)
+	for _, h := range Hints() {
+		if w := t.Hint[h]; w == nil || w.Say == "" || w.Next == "" {
+			return nil, fmt.Errorf("texts/%s.toml: hint.%s needs say and next", lang, h)
+		}
+	}
+	if len(t.Scene) != len(Scenes()) || len(t.Hint) != len(Hints()) {
+		return nil, fmt.Errorf("texts/%s.toml: a scene or hint that does not exist has words", lang)
 	}
 	return &t, nil
 }
