@@ -50,7 +50,7 @@ func (d *Device) facts() wire.Heartbeat {
 	if s, err := d.Journal.Stats(); err == nil {
 		h.Queue, h.Refused, h.Destroyed = uint64(s.Queue), uint64(s.Aside), s.Destroyed
 		if !s.Oldest.IsZero() {
-			h.Oldest = s.Oldest.UnixMilli()
+			h.Oldest = s.Oldest.Truncate(time.Hour).UnixMilli() // nobody need know when that visit was
 		}
 	}
 	return h
