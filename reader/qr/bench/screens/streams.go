@@ -109,11 +109,12 @@ type hand struct {
 	shake          float64
 	pitch, blur    float64
 	rotation, tilt float64
+	steepest       float64 // tilt, degrees
 }
 
 func newHand(k *class, c *Conditions, rng *rand.Rand) *hand {
 	h := &hand{k: k, begin: 0.1 * rng.Float64(), travel: 0.6 + 0.6*rng.Float64(), shake: max(1, k.shake),
-		pitch: c.Pitch, blur: c.Blur, rotation: c.Rotation, tilt: c.Tilt}
+		pitch: c.Pitch, blur: c.Blur, rotation: c.Rotation, tilt: c.Tilt, steepest: 48}
 	for i := range h.phase {
 		h.phase[i] = 2 * math.Pi * rng.Float64()
 	}
@@ -168,7 +169,7 @@ func (h *hand) pose(c *Conditions, t float64) {
 	c.Pitch = h.pitch * (0.75 + 0.25*near) * (1 + 0.01*h.shake*wave(6, 0.4))
 	c.Rotation = h.rotation + h.shake*1.5*wave(7, 0.5) + 8*(1-near)*math.Sin(h.phase[7])
 	swing := h.shake * 1.5 * wave(8, 0.6)
-	c.Tilt = math.Min(48, math.Abs(h.tilt+swing+10*(1-near)))
+	c.Tilt = math.Min(h.steepest, math.Abs(h.tilt+swing+10*(1-near)))
 	// A mirror that turns by an angle turns the reflection by twice as much.
 	c.Slide = [2]float64{2 * focal * math.Sin(swing*math.Pi/180) / c.Pitch, 2 * focal * math.Sin(h.shake*wave(9, 0.5)*math.Pi/180) / c.Pitch}
 	c.Blur = math.Hypot(h.blur, h.k.focus*math.Exp(-t/0.5))
