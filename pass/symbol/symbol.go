@@ -3,11 +3,14 @@
 package symbol
 
 import (
+	"errors"
 	"fmt"
 	"strconv"
 	"strings"
+	"sync"
 
 	"rsc.io/qr"
+	"rsc.io/qr/coding"
 )
 
 // Level is the error-correction level of every pass; FORMAT.md, section 6,
@@ -17,14 +20,39 @@ const Level = qr.M
 // Quiet is the width of the quiet zone in modules (ISO/IEC 18004, 9.1).
 const Quiet = 4
 
-// Encode returns the symbol of a pass's text, in alphanumeric mode.
+// Encode returns the symbol of a pass's text, in alphanumeric mode; of another
+// text, such as a link, in byte mode. The mask is 0, as qr.Encode has it.
 func Encode(text string) (*qr.Code, error) {
-	code, err := qr.Encode(text, Level)
-	if err != nil {
-		return nil, fmt.Errorf("draw the pass as a qr symbol: %w", err)
+	var data coding.Encoding = coding.Alpha(text)
+	if data.Check() != nil {
+		data = coding.String(text)
 	}
-	return code, nil
+	level := coding.Level(Level)
+	for v := coding.Version(coding.MinVersion); v <= coding.MaxVersion; v++ {
+		if data.Bits(v) > v.DataBytes(level)*8 {
+			continue
+		}
+		plan, err := plans[v]()
+		if err != nil {
+			return nil, fmt.Errorf("plan a qr symbol: %w", err)
+		}
+		code, err := plan.Encode(data)
+		if err != nil {
+			return nil, fmt.Errorf("draw the pass as a qr symbol: %w", err)
+		}
+		return &qr.Code{Bitmap: code.Bitmap, Size: code.Size, Stride: code.Stride, Scale: 8}, nil
+	}
+	return nil, errors.New("draw the pass as a qr symbol: the text is too long for one")
 }
+
+// plans lays out each version once: where its bits go depends on nothing else,
+// and to find out takes longer than to draw a symbol.
+var plans = func() (all [coding.MaxVersion + 1]func() (*coding.Plan, error)) {
+	for v := range all {
+		all[v] = sync.OnceValues(func() (*coding.Plan, error) { return coding.NewPlan(coding.Version(v), coding.Level(Level), 0) })
+	}
+	return all
+}()
 
 // Version is the symbol's QR version, from its side in modules.
 func Version(c *qr.Code) int { return (c.Size - 17) / 4 }
@@ -33,10 +61,9 @@ func Version(c *qr.Code) int { return (c.Size - 17) / 4 }
 // included, black on white, that scales to its container. label is read aloud
 // by screen readers.
 func SVG(c *qr.Code, label string) string {
-	var b strings.Builder
-	b.Grow(16 << 10)
 	side := c.Size + 2*Quiet
-	fmt.Fprintf(&b, `<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 %d %d" shape-rendering="crispEdges" role="img" aria-label="%s"><path fill="#fff" d="M0 0h%dv%dH0z"/><path d="`,
+	b := make([]byte, 0, 12<<10)
+	b = fmt.Appendf(b, `<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 %d %d" shape-rendering="crispEdges" role="img" aria-label="%s"><path fill="#fff" d="M0 0h%dv%dH0z"/><path d="`,
 		side, side, escape.Replace(label), side, side)
 	for y := range c.Size {
 		for x := 0; x < c.Size; {
@@ -49,14 +76,14 @@ func SVG(c *qr.Code, label string) string {
 				x++
 			}
 			// Written by hand: an issuer draws thousands of these a second.
-			n := strconv.Itoa(x - start)
-			for _, part := range [...]string{"M", strconv.Itoa(start + Quiet), " ", strconv.Itoa(y + Quiet), "h", n, "v1h-", n, "z"} {
-				b.WriteString(part)
-			}
+			b = strconv.AppendInt(append(b, 'M'), int64(start+Quiet), 10)
+			b = strconv.AppendInt(append(b, ' '), int64(y+Quiet), 10)
+			b = strconv.AppendInt(append(b, 'h'), int64(x-start), 10)
+			b = strconv.AppendInt(append(b, "v1h-"...), int64(x-start), 10)
+			b = append(b, 'z')
 		}
 	}
-	b.WriteString(`"/></svg>`)
-	return b.String()
+	return string(append(b, `"/></svg>`...))
 }
 
 var escape = strings.NewReplacer("&", "&amp;", "<", "&lt;", ">", "&gt;", `"`, "&quot;")

@@ -4,7 +4,44 @@ import (
 	"encoding/xml"
 	"strings"
 	"testing"
+
+	"github.com/google/go-cmp/cmp"
+	"rsc.io/qr"
 )
+
+// TestEncode holds that a symbol is the library's own, bit by bit, whatever the
+// size and the mode.
+func TestEncode(t *testing.T) {
+	for _, text := range []string{"MJ1A", strings.Repeat("A", 178), strings.Repeat("Z9", 400), "https://example.kr/app/pass?number=123456", strings.Repeat("가", 300)} {
+		want, err := qr.Encode(text, Level)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for range 2 { // the second is drawn by the plan of the first
+			got, err := Encode(text)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if diff := cmp.Diff(want, got); diff != "" {
+				t.Errorf("%.20s: %s", text, diff)
+			}
+		}
+	}
+	if _, err := Encode(strings.Repeat("A", 4000)); err == nil {
+		t.Error("a text that is too long is drawn")
+	}
+}
+
+func BenchmarkSymbol(b *testing.B) {
+	text := strings.Repeat("A", 178)
+	for b.Loop() {
+		c, err := Encode(text)
+		if err != nil {
+			b.Fatal(err)
+		}
+		SVG(c, "QR")
+	}
+}
 
 // TestVersions holds the promise of FORMAT.md, section 6: 7-M for a plain
 // pass, 10-M with four doses.
