@@ -22,7 +22,6 @@ const (
 type face struct {
 	screen Screen
 	status func() display.Status
-	base   func(now time.Time) display.State
 
 	mu      sync.Mutex
 	state   display.State
@@ -33,15 +32,15 @@ type face struct {
 	preview time.Time // when the live picture was last drawn
 }
 
-func newFace(screen Screen, status func() display.Status, base func(time.Time) display.State) *face {
-	return &face{screen: screen, status: status, base: base, state: display.State{Scene: display.Wait}}
+func newFace(screen Screen, status func() display.Status) *face {
+	return &face{screen: screen, status: status, state: display.State{Scene: display.Wait}}
 }
 
 // verdict shows an answer at once; at is now.
 func (f *face) verdict(a answer, seconds int, staff *display.Staff, at time.Time) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	f.state = display.State{Scene: a.scene, Seconds: seconds, Staff: staff, Status: f.state.Status}
+	f.state = display.State{Scene: a.scene, Seconds: seconds, Staff: staff, StaffOpen: true, Status: f.state.Status}
 	f.hold, f.until = a.hold, at.Add(a.hold)
 	f.screen.Show(f.state)
 }
@@ -55,8 +54,8 @@ func (f *face) still(a answer, at time.Time) {
 	}
 }
 
-// see notes a frame and, when nothing else is to be said, shows it.
-func (f *face) see(picture *image.Gray, at time.Time) {
+// see notes a frame and, when no answer holds the screen, shows base.
+func (f *face) see(picture *image.Gray, at time.Time, base display.State) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	f.frame, f.seen = at, true
@@ -65,7 +64,7 @@ func (f *face) see(picture *image.Gray, at time.Time) {
 	}
 	f.preview = at
 	status := f.state.Status
-	if f.state = f.base(at); status.Disk == display.Bad {
+	if f.state = base; status.Disk == display.Bad {
 		f.state = display.State{Scene: display.OutOfOrder} // nobody need try
 	}
 	f.state.Status = status
@@ -74,6 +73,13 @@ func (f *face) see(picture *image.Gray, at time.Time) {
 	}
 	f.screen.Show(f.state)
 	f.state.Camera = nil // the frame's buffer is the camera's again after this
+}
+
+// drop ends the answer that holds the screen.
+func (f *face) drop() {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.until = time.Time{}
 }
 
 // tick refreshes the status strip, and the scene where no frame does it.

@@ -16,6 +16,7 @@ import (
 
 	"github.com/munjigi/munjigi/display"
 	"github.com/munjigi/munjigi/reader/camera"
+	"github.com/munjigi/munjigi/reader/qr"
 )
 
 // Kiosk is the loop. It is a Task.
@@ -33,7 +34,8 @@ type Kiosk struct {
 	// undisturbed is until when nobody's refusal takes the screen from the
 	// visitor admitted last.
 	undisturbed time.Time
-	start       time.Time    // carries its monotonic part, which no set clock moves
+	start       time.Time // carries its monotonic part, which no set clock moves
+	aiming      aiming
 	busy        atomic.Int64 // since when a frame is worked on, ns after start, 0 while waiting for one
 	count       atomic.Uint64
 }
@@ -48,7 +50,7 @@ func New(cfg Config, parts Parts) *Kiosk {
 	}
 	e := newEnrolling(parts.Enrol, parts.Now, parts.Log)
 	return &Kiosk{
-		cfg: cfg, parts: parts, enrol: e, face: newFace(parts.Screen, parts.Status, e.state),
+		cfg: cfg, parts: parts, enrol: e, face: newFace(parts.Screen, parts.Status),
 		ready: make(chan struct{}), said: make(chan said, 64), start: time.Now(),
 	}
 }
@@ -102,18 +104,29 @@ func (k *Kiosk) frame(ctx context.Context, f camera.Frame) {
 	if err != nil {
 		k.parts.Log.Warn("a picture could not be searched for codes, the next one will be", "err", err)
 	}
+	var finding qr.Finding
+	if k.parts.Findings != nil && err == nil {
+		finding = k.parts.Findings.Finding()
+		if k.parts.Adjuster != nil {
+			if wish, changed := k.control.see(finding, f.At); changed {
+				k.parts.Adjuster.Adjust(wish)
+			}
+		}
+	}
+	if k.aiming.on(time.Since(k.start)) {
+		k.face.see(f.Gray, f.At, display.State{Scene: display.Aiming})
+		if k.parts.Aimed != nil {
+			k.parts.Aimed(f.Gray, finding)
+		}
+		return
+	}
 	if len(symbols) > 0 {
 		decoded := k.parts.Now()
 		for i := range symbols {
 			k.symbol(ctx, symbols[i].Text, f.At, decoded)
 		}
 	}
-	if k.parts.Findings != nil && k.parts.Adjuster != nil && err == nil {
-		if wish, changed := k.control.see(k.parts.Findings.Finding(), f.At); changed {
-			k.parts.Adjuster.Adjust(wish)
-		}
-	}
-	k.face.see(f.Gray, f.At)
+	k.face.see(f.Gray, f.At, k.enrol.state(f.At))
 }
 
 func (k *Kiosk) tick(ctx context.Context) error {

@@ -107,6 +107,9 @@ type Parts struct {
 	// the camera's exposure and focus.
 	Findings Findings
 	Adjuster Adjuster
+	// Aimed, if not nil, is given each picture while [Kiosk.Aim] is on, with what
+	// is found in it. The picture is the camera's again when it returns.
+	Aimed func(*image.Gray, qr.Finding)
 	// Status makes the screen's status strip, once a second.
 	Status func() display.Status
 	// Observe, if not nil, is told every event. It must not block.
