@@ -113,7 +113,7 @@ func Open(path string) (j *Journal, err error) {
 	}
 	j = &Journal{path: path, db: db, commit: (*bolt.Tx).Commit, syncDir: disk.Sync, added: make(chan struct{}, 1)}
 	err = j.update(func(tx *bolt.Tx) error {
-		for _, b := range [][]byte{bucketUsed, bucketVisits, bucketAside, bucketMeta} {
+		for _, b := range [][]byte{bucketUsed, bucketVisits, bucketAside, bucketCounts, bucketMeta} {
 			if _, err := tx.CreateBucketIfNotExists(b); err != nil {
 				return err
 			}
@@ -208,6 +208,9 @@ func (j *Journal) Admit(p *pass.Pass, at time.Time) (Admission, error) {
 				v.Flags |= wire.FlagClockUnsure
 			}
 			if err := put(visits, seqKey(seq), v); err != nil {
+				return err
+			}
+			if err := countHour(tx, countVisit, at); err != nil {
 				return err
 			}
 			a.Seq = seq

@@ -45,6 +45,11 @@ func (j *Journal) Claim(kiosk string) (setAsideNow int, err error) {
 		if err := restore(tx, kiosk); err != nil {
 			return err
 		}
+		if owner != "" { // another owner's numbers
+			if err := forgetCounts(tx); err != nil {
+				return err
+			}
+		}
 		return meta.Put(keyKiosk, []byte(kiosk))
 	})
 	if err != nil {

@@ -14,8 +14,8 @@ import (
 // waits for one step at most, however long the queue has become.
 const pruneStep = 500
 
-// Prune removes used marks whose passes can no longer verify and destroys
-// visits older than Keep. It goes by the highest time ever seen, so that a
+// Prune removes used marks whose passes can no longer verify, destroys visits
+// older than Keep and forgets how many there were then. It goes by the highest time ever seen, so that a
 // clock set back revives nothing. now is the zero time where nobody vouches for
 // the clock; then the signed times of the passes admitted must do. skew is the
 // tolerance passes are verified with, and that of the clock.
@@ -30,9 +30,11 @@ func (j *Journal) Prune(now time.Time, skew time.Duration) (destroyed int, err e
 func (j *Journal) prune(now time.Time, skew time.Duration, destroyed *int) error {
 	var high time.Time
 	err := j.update(func(tx *bolt.Tx) error {
-		err := raiseClock(tx, now)
+		if err := raiseClock(tx, now); err != nil {
+			return err
+		}
 		high = clock(tx)
-		return err
+		return pruneCounts(tx, high.Add(-Keep))
 	})
 	if err != nil {
 		return err
