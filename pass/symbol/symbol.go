@@ -62,25 +62,28 @@ func Version(c *qr.Code) int { return (c.Size - 17) / 4 }
 // by screen readers.
 func SVG(c *qr.Code, label string) string {
 	side := c.Size + 2*Quiet
-	b := make([]byte, 0, 12<<10)
-	b = fmt.Appendf(b, `<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 %d %d" shape-rendering="crispEdges" role="img" aria-label="%s"><path fill="#fff" d="M0 0h%dv%dH0z"/><path d="`,
+	b := make([]byte, 0, 6<<10)
+	b = fmt.Appendf(b, `<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 %d %d" shape-rendering="crispEdges" role="img" aria-label="%s"><path fill="#fff" d="M0 0h%dv%dH0z"/><path stroke="#000" d="`,
 		side, side, escape.Replace(label), side, side)
+	// A row is a line one module thick with gaps in it: half the bytes of
+	// rectangles, and the same pixels. An issuer writes thousands a second.
 	for y := range c.Size {
+		b = fmt.Appendf(b, "M%d %d.5", Quiet, y+Quiet)
+		end := 0 // of the run before
 		for x := 0; x < c.Size; {
 			if !c.Black(x, y) {
 				x++
 				continue
 			}
+			if x > end {
+				b = append(strconv.AppendInt(append(b, 'm'), int64(x-end), 10), " 0"...)
+			}
 			start := x
 			for x < c.Size && c.Black(x, y) {
 				x++
 			}
-			// Written by hand: an issuer draws thousands of these a second.
-			b = strconv.AppendInt(append(b, 'M'), int64(start+Quiet), 10)
-			b = strconv.AppendInt(append(b, ' '), int64(y+Quiet), 10)
 			b = strconv.AppendInt(append(b, 'h'), int64(x-start), 10)
-			b = strconv.AppendInt(append(b, "v1h-"...), int64(x-start), 10)
-			b = append(b, 'z')
+			end = x
 		}
 	}
 	return string(append(b, `"/></svg>`...))

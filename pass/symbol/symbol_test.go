@@ -2,6 +2,8 @@ package symbol
 
 import (
 	"encoding/xml"
+	"regexp"
+	"strconv"
 	"strings"
 	"testing"
 
@@ -70,7 +72,34 @@ func TestSVG(t *testing.T) {
 	if err := xml.Unmarshal([]byte(svg), &any); err != nil {
 		t.Fatal(err)
 	}
+	// Every module of the drawing is the symbol's.
+	black := map[[2]int]bool{}
+	for _, row := range regexp.MustCompile(`M4 ([0-9]+)\.5([^M"]*)`).FindAllStringSubmatch(svg, -1) {
+		x, y := 0, number(t, row[1])-Quiet
+		for _, move := range regexp.MustCompile(`(m|h)([0-9]+)`).FindAllStringSubmatch(row[2], -1) {
+			for range number(t, move[2]) {
+				black[[2]int{x, y}] = move[1] == "h"
+				x++
+			}
+		}
+	}
+	for y := range c.Size {
+		for x := range c.Size {
+			if black[[2]int{x, y}] != c.Black(x, y) {
+				t.Fatalf("the module at %d, %d is drawn wrongly", x, y)
+			}
+		}
+	}
 	if any.ViewBox != "0 0 29 29" || any.Label != `"출입" & <QR>` {
 		t.Errorf("%+v", any)
 	}
+}
+
+func number(t *testing.T, s string) int {
+	t.Helper()
+	n, err := strconv.Atoi(s)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return n
 }
