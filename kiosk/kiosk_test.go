@@ -16,6 +16,7 @@ import (
 
 	"github.com/munjigi/munjigi/audio"
 	"github.com/munjigi/munjigi/display"
+	"github.com/munjigi/munjigi/display/lines"
 	"github.com/munjigi/munjigi/pass"
 	"github.com/munjigi/munjigi/reader/camera"
 	"github.com/munjigi/munjigi/reader/qr"
@@ -417,7 +418,7 @@ func TestAnswers(t *testing.T) {
 		if !prompts[a.prompt] {
 			t.Errorf("%q says %q, which is no prompt", v, a.prompt)
 		}
-		if good := v == Accepted || v == Verified; good != (a.signal == display.Accept) {
+		if good := v == Accepted || v == Verified; good != (a.signal == lines.Accept) {
 			t.Errorf("%q lights %v", v, a.signal)
 		}
 		if a.hold < time.Second {

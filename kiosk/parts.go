@@ -8,6 +8,7 @@ import (
 
 	"github.com/munjigi/munjigi/audio"
 	"github.com/munjigi/munjigi/display"
+	"github.com/munjigi/munjigi/display/lines"
 	"github.com/munjigi/munjigi/pass"
 	"github.com/munjigi/munjigi/reader/camera"
 	"github.com/munjigi/munjigi/reader/qr"
@@ -50,8 +51,8 @@ type Voice interface {
 // Screen shows states; it never blocks.
 type Screen interface{ Show(display.State) }
 
-// Lamps signal; they never block.
-type Lamps interface{ Signal(display.Signal) }
+// Lines signal with lamps, buzzer and door; they never block.
+type Lines interface{ Signal(lines.Signal) }
 
 // Clock judges the device's clock.
 type Clock interface {
@@ -97,7 +98,7 @@ type Parts struct {
 	Journal Journal
 	Voice   Voice
 	Screen  Screen
-	Lamps   Lamps
+	Lines   Lines
 	Clock   Clock
 	// Facility says the kind of facility, which chooses the policy in the bundle.
 	Facility func() string

@@ -16,6 +16,7 @@ import (
 
 	"github.com/munjigi/munjigi/audio"
 	"github.com/munjigi/munjigi/display"
+	"github.com/munjigi/munjigi/display/lines"
 	"github.com/munjigi/munjigi/pass"
 	"github.com/munjigi/munjigi/reader/camera"
 	"github.com/munjigi/munjigi/reader/qr"
@@ -83,7 +84,7 @@ func newRig(t testing.TB, s setting) *rig {
 		s.kind = "restaurant"
 	}
 	r.k = New(s.config, Parts{
-		Frames: r, Decoder: r, Trust: r, Journal: r.keeper, Voice: r.voice, Screen: r.screen, Lamps: r, Clock: r,
+		Frames: r, Decoder: r, Trust: r, Journal: r.keeper, Voice: r.voice, Screen: r.screen, Lines: r, Clock: r,
 		Facility: func() string { return s.kind }, Enrol: s.enrol, Status: s.status,
 		Observe: func(e Event) { r.mu.Lock(); r.events = append(r.events, e); r.mu.Unlock() },
 		Now:     time.Now, Log: slog.New(slog.DiscardHandler),
@@ -223,8 +224,8 @@ func (r *rig) Decode(g *image.Gray) (symbols []qr.Symbol, err error) {
 func (r *rig) Bundle() *pass.Bundle       { return r.bundle }
 func (r *rig) State(time.Time) pass.Clock { return r.clock }
 func (r *rig) Hint(by time.Duration)      { r.hints = append(r.hints, by) }
-func (r *rig) Signal(s display.Signal) {
-	r.note(map[display.Signal]string{display.Accept: "green", display.Refuse: "red"}[s])
+func (r *rig) Signal(s lines.Signal) {
+	r.note(map[lines.Signal]string{lines.Accept: "green", lines.Refuse: "red"}[s])
 }
 
 // keeper is the journal with the faults of a disk.

@@ -18,7 +18,7 @@ func (k *Kiosk) tell(ctx context.Context, r ruling, at, decoded time.Time) {
 	}
 	event := Event{Stage: Decided, Verdict: r.verdict, Seq: r.admission.Seq, Again: r.admission.Again, Frame: at, Decoded: decoded, At: k.parts.Now()}
 	if a.signal != 0 {
-		k.parts.Lamps.Signal(a.signal)
+		k.parts.Lines.Signal(a.signal)
 	}
 	k.face.verdict(a, r.seconds, r.staff, event.At)
 	if good {

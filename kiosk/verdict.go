@@ -5,6 +5,7 @@ import (
 
 	"github.com/munjigi/munjigi/audio"
 	"github.com/munjigi/munjigi/display"
+	"github.com/munjigi/munjigi/display/lines"
 	"github.com/munjigi/munjigi/pass"
 )
 
@@ -23,8 +24,8 @@ const (
 type answer struct {
 	scene  display.Scene
 	prompt audio.Prompt
-	signal display.Signal // 0: no lamp
-	hold   time.Duration  // how long the scene stays after the code was last seen
+	signal lines.Signal  // 0: no lamp
+	hold   time.Duration // how long the scene stays after the code was last seen
 	// final verdicts hold for a text however often it is seen; the others are
 	// judged anew while it is held, and spoken again only when they change.
 	final bool
@@ -36,27 +37,27 @@ const (
 )
 
 var answers = map[Verdict]answer{
-	Accepted:   {display.Accepted, audio.Accepted, display.Accept, holdGood, true},
-	Verified:   {display.VerifiedOnly, audio.Checked, display.Accept, holdGood, true},
-	Used:       {display.Used, audio.Used, display.Refuse, holdNext, true},
-	OutOfOrder: {display.OutOfOrder, audio.OutOfOrder, display.Refuse, holdNext, false},
+	Accepted:   {display.Accepted, audio.Accepted, lines.Accept, holdGood, true},
+	Verified:   {display.VerifiedOnly, audio.Checked, lines.Accept, holdGood, true},
+	Used:       {display.Used, audio.Used, lines.Refuse, holdNext, true},
+	OutOfOrder: {display.OutOfOrder, audio.OutOfOrder, lines.Refuse, holdNext, false},
 
 	of(pass.ReasonNotPass):      {display.NotAPass, audio.NotAPass, 0, holdNext, true},
-	of(pass.ReasonVersion):      {display.ReaderTooOld, audio.OutOfOrder, display.Refuse, holdNext, true},
-	of(pass.ReasonTruncated):    {display.Truncated, audio.Unreadable, display.Refuse, holdNext, true},
-	of(pass.ReasonOversized):    {display.Oversized, audio.Unreadable, display.Refuse, holdNext, true},
-	of(pass.ReasonNonCanonical): {display.NonCanonical, audio.Unreadable, display.Refuse, holdNext, true},
-	of(pass.ReasonFormat):       {display.Unreadable, audio.Unreadable, display.Refuse, holdNext, true},
-	of(pass.ReasonUnknownKey):   {display.UnknownIssuer, audio.UnknownIssuer, display.Refuse, holdNext, true},
-	of(pass.ReasonIssuer):       {display.WrongIssuer, audio.Refused, display.Refuse, holdNext, true},
-	of(pass.ReasonSignature):    {display.Forged, audio.Refused, display.Refuse, holdNext, true},
-	of(pass.ReasonLifetime):     {display.WrongLifetime, audio.Refused, display.Refuse, holdNext, true},
-	of(pass.ReasonNotYetValid):  {display.NotYetValid, audio.PhoneClock, display.Refuse, holdNext, false},
-	of(pass.ReasonExpired):      {display.Expired, audio.Expired, display.Refuse, holdNext, true},
-	of(pass.ReasonRevoked):      {display.Revoked, audio.Refused, display.Refuse, holdNext, true},
+	of(pass.ReasonVersion):      {display.ReaderTooOld, audio.OutOfOrder, lines.Refuse, holdNext, true},
+	of(pass.ReasonTruncated):    {display.Truncated, audio.Unreadable, lines.Refuse, holdNext, true},
+	of(pass.ReasonOversized):    {display.Oversized, audio.Unreadable, lines.Refuse, holdNext, true},
+	of(pass.ReasonNonCanonical): {display.NonCanonical, audio.Unreadable, lines.Refuse, holdNext, true},
+	of(pass.ReasonFormat):       {display.Unreadable, audio.Unreadable, lines.Refuse, holdNext, true},
+	of(pass.ReasonUnknownKey):   {display.UnknownIssuer, audio.UnknownIssuer, lines.Refuse, holdNext, true},
+	of(pass.ReasonIssuer):       {display.WrongIssuer, audio.Refused, lines.Refuse, holdNext, true},
+	of(pass.ReasonSignature):    {display.Forged, audio.Refused, lines.Refuse, holdNext, true},
+	of(pass.ReasonLifetime):     {display.WrongLifetime, audio.Refused, lines.Refuse, holdNext, true},
+	of(pass.ReasonNotYetValid):  {display.NotYetValid, audio.PhoneClock, lines.Refuse, holdNext, false},
+	of(pass.ReasonExpired):      {display.Expired, audio.Expired, lines.Refuse, holdNext, true},
+	of(pass.ReasonRevoked):      {display.Revoked, audio.Refused, lines.Refuse, holdNext, true},
 	of(pass.ReasonPolicyOff):    {display.PolicyOff, audio.NotNeeded, 0, holdNext, false},
-	of(pass.ReasonClock):        {display.Clock, audio.Clock, display.Refuse, holdNext, false},
-	of(pass.ReasonBundle):       {display.NoKeys, audio.OutOfOrder, display.Refuse, holdNext, false},
+	of(pass.ReasonClock):        {display.Clock, audio.Clock, lines.Refuse, holdNext, false},
+	of(pass.ReasonBundle):       {display.NoKeys, audio.OutOfOrder, lines.Refuse, holdNext, false},
 }
 
 // pleaseWait is said while a slow disk keeps a visit.

@@ -16,6 +16,7 @@ import (
 	"github.com/munjigi/munjigi/audio"
 	"github.com/munjigi/munjigi/cmd/internal/device"
 	"github.com/munjigi/munjigi/display"
+	"github.com/munjigi/munjigi/display/lines"
 	"github.com/munjigi/munjigi/pass"
 	"github.com/munjigi/munjigi/pass/symbol"
 	"github.com/munjigi/munjigi/reader/camera"
@@ -63,7 +64,7 @@ func check(ctx context.Context, args []string, stdout, stderr io.Writer) error {
 		func() finding { return checkCamera(ctx, &cfg) },
 		func() finding { return checkScreen(ctx, &cfg, quiet) },
 		func() finding { return checkSound(ctx, &cfg, quiet) },
-		func() finding { return checkLamps(ctx, &cfg, quiet) },
+		func() finding { return checkLines(ctx, &cfg, quiet) },
 	} {
 		if print(stdout, part()) != nil {
 			failed = true
@@ -356,14 +357,18 @@ func checkSound(ctx context.Context, cfg *device.Config, log *slog.Logger) findi
 	return f
 }
 
-func checkLamps(ctx context.Context, cfg *device.Config, log *slog.Logger) finding {
+func checkLines(ctx context.Context, cfg *device.Config, log *slog.Logger) finding {
 	f := finding{part: "gpio", warn: true}
-	lamps := display.NewLamps(cfg.LampConfig(), log)
-	var state display.LampState
-	runWhile(ctx, lamps.Run, lamps.Ready(), func() { state = lamps.State() })
+	gpio := lines.New(cfg.LinesConfig(), log)
+	var state lines.State
+	runWhile(ctx, gpio.Run, gpio.Ready(), func() { state = gpio.State() })
 	f.err = state.Err
-	if f.text = "lamps and door found"; state.None {
-		f.text = "none configured"
+	if f.text = "none configured"; !state.None {
+		var found []string
+		for _, l := range state.Lines {
+			found = append(found, l.Part+" "+l.Name)
+		}
+		f.text = strings.Join(found, ", ")
 	}
 	return f
 }

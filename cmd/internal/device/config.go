@@ -61,14 +61,22 @@ type Screen struct {
 	Languages []string `toml:"languages"`
 }
 
-// GPIO names the lines of lamps and door.
+// GPIO names the lines of lamps, buzzer, door, buttons and sensors.
 type GPIO struct {
 	Green     string        `toml:"green"`
 	Red       string        `toml:"red"`
+	Buzzer    string        `toml:"buzzer"`
 	Door      string        `toml:"door"`
 	ActiveLow bool          `toml:"active_low"`
+	FailSafe  bool          `toml:"fail_safe"`
 	LampTime  time.Duration `toml:"lamp_time"`
 	DoorTime  time.Duration `toml:"door_time"`
+
+	Interlock   string `toml:"interlock"`
+	StaffButton string `toml:"staff_button"`
+	HelpButton  string `toml:"help_button"`
+	Presence    string `toml:"presence"`
+	PresenceLow bool   `toml:"presence_low"`
 }
 
 // ClockCfg says how strictly time is judged.

@@ -15,6 +15,7 @@ import (
 	"github.com/munjigi/munjigi/audio"
 	"github.com/munjigi/munjigi/cmd/internal/tasks"
 	"github.com/munjigi/munjigi/display"
+	"github.com/munjigi/munjigi/display/lines"
 	"github.com/munjigi/munjigi/kiosk"
 	"github.com/munjigi/munjigi/reader/camera"
 	"github.com/munjigi/munjigi/reader/qr"
@@ -53,7 +54,7 @@ type Device struct {
 	Camera  *camera.Latest
 	Voice   *audio.Voice
 	Screen  *display.Screen
-	Lamps   *display.Lamps
+	Lines   *lines.Lines
 	Journal *journal.Journal
 	Link    *uplink.Link
 	Trust   *uplink.Trust
@@ -107,7 +108,7 @@ func New(c Config, o Options) (*Device, error) {
 	if d.Screen, err = display.NewScreen(display.Options{Langs: c.Screen.Languages}, o.Log, open...); err != nil {
 		return nil, err
 	}
-	d.Lamps = display.NewLamps(c.LampConfig(), o.Log)
+	d.Lines = lines.New(c.LinesConfig(), o.Log)
 	d.Camera = camera.NewLatest(camera.LatestOptions{Name: c.Camera.Source, Dial: o.Dial, Now: d.now, Log: o.Log})
 	if d.Journal, err = journal.Open(c.Journal()); err != nil {
 		return nil, err
@@ -123,7 +124,7 @@ func New(c Config, o Options) (*Device, error) {
 	d.Kiosk = kiosk.New(kiosk.Config{
 		Skew: c.Clock.Skew, AdmitUnsure: c.Clock.Unsure == "admit", Staff: c.Kiosk.Staff,
 	}, kiosk.Parts{
-		Frames: d.Camera, Decoder: reader, Findings: reader, Adjuster: adjuster, Trust: d.Trust, Journal: d.Journal, Voice: d.Voice, Screen: d.Screen, Lamps: d.Lamps,
+		Frames: d.Camera, Decoder: reader, Findings: reader, Adjuster: adjuster, Trust: d.Trust, Journal: d.Journal, Voice: d.Voice, Screen: d.Screen, Lines: d.Lines,
 		Clock: d.Clock, Facility: d.kind, Enrol: enroller{d}, Status: d.Status, Observe: o.Observe, Now: d.now, Log: o.Log,
 	})
 	return d, nil
@@ -207,10 +208,13 @@ func (c *Config) NewVoice(log *slog.Logger) (*audio.Voice, error) {
 	return audio.New(audio.Config{Output: c.Sound.Output, Dir: c.Sound.Prompts, Volume: c.Sound.Volume}, log)
 }
 
-// LampConfig is the gpio part in the display's own terms.
-func (c *Config) LampConfig() display.LampConfig {
+// LinesConfig is the gpio part in the lines' own terms.
+func (c *Config) LinesConfig() lines.Config {
 	g := c.GPIO
-	return display.LampConfig{Green: g.Green, Red: g.Red, Door: g.Door, ActiveLow: g.ActiveLow, LampTime: g.LampTime, DoorTime: g.DoorTime}
+	return lines.Config{
+		Green: g.Green, Red: g.Red, Buzzer: g.Buzzer, Door: g.Door, ActiveLow: g.ActiveLow, FailSafe: g.FailSafe, LampTime: g.LampTime, DoorTime: g.DoorTime,
+		Interlock: g.Interlock, StaffButton: g.StaffButton, HelpButton: g.HelpButton, Presence: g.Presence, PresenceLow: g.PresenceLow,
+	}
 }
 
 // NewScreen is a screen of the configured panels, without its pages' servers.
@@ -230,7 +234,7 @@ func (c *Config) CameraConfig() camera.Config {
 // Tasks are the parts to run, in one group.
 func (d *Device) Tasks() []tasks.Task {
 	return append([]tasks.Task{
-		d.Voice, d.Screen, d.Lamps, d.Camera, d.Link, d.Trust, d.Sender, d.heartbeat, d.timekeeper, d.Kiosk,
+		d.Voice, d.Screen, d.Lines, d.Camera, d.Link, d.Trust, d.Sender, d.heartbeat, d.timekeeper, d.Kiosk,
 		tasks.Func{Name: "journal keeper", Do: d.keep},
 		tasks.Func{Name: "watch", Do: d.watch},
 	}, d.pages...)

@@ -1,4 +1,4 @@
-package display
+package lines
 
 import (
 	"context"
@@ -30,7 +30,7 @@ func newPins(names ...string) *pins {
 	return p
 }
 
-func (p *pins) find(name string) (gpio.PinOut, error) {
+func (p *pins) find(name string) (gpio.PinIO, error) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	if l := p.lines[name]; l != nil {
@@ -61,11 +61,11 @@ func (p *pins) String() string {
 	return strings.Join(on, " ")
 }
 
-var lampConfig = LampConfig{Green: "green", Red: "red", Door: "door", LampTime: 5 * time.Second, DoorTime: 3 * time.Second}
+var config = Config{Green: "green", Red: "red", Door: "door", LampTime: 5 * time.Second, DoorTime: 3 * time.Second}
 
-func runLamps(t *testing.T, c LampConfig, p *pins, test func(l *Lamps)) {
+func run(t *testing.T, c Config, p *pins, test func(l *Lines)) {
 	synctest.Test(t, func(t *testing.T) {
-		l := NewLamps(c, slog.New(slog.DiscardHandler))
+		l := New(c, slog.New(slog.DiscardHandler))
 		l.find = p.find
 		ctx, cancel := context.WithCancel(t.Context())
 		done := make(chan error)
@@ -84,7 +84,7 @@ func runLamps(t *testing.T, c LampConfig, p *pins, test func(l *Lamps)) {
 
 func TestLampsAndDoor(t *testing.T) {
 	p := newPins("green", "red", "door")
-	runLamps(t, lampConfig, p, func(l *Lamps) {
+	run(t, config, p, func(l *Lines) {
 		want := func(on string) {
 			t.Helper()
 			synctest.Wait()
@@ -127,7 +127,7 @@ func TestLampsAndDoor(t *testing.T) {
 
 func TestLampsMissing(t *testing.T) {
 	p := newPins("green")
-	runLamps(t, lampConfig, p, func(l *Lamps) {
+	run(t, config, p, func(l *Lines) {
 		l.Signal(Accept)
 		synctest.Wait()
 		if got := p.String(); got != "green" {
@@ -145,7 +145,7 @@ func TestLampsMissing(t *testing.T) {
 			t.Errorf("after the lines came: %v", err)
 		}
 	})
-	runLamps(t, LampConfig{}, newPins(), func(l *Lamps) {
+	run(t, Config{}, newPins(), func(l *Lines) {
 		l.Signal(Refuse)
 		synctest.Wait()
 		if s := l.State(); !s.None || s.Err != nil {
@@ -159,7 +159,7 @@ func TestDoorStaysShutOnError(t *testing.T) {
 	for _, broken := range []string{"green", "door"} {
 		p := newPins("green", "red", "door")
 		p.broken = broken
-		runLamps(t, lampConfig, p, func(l *Lamps) {
+		run(t, config, p, func(l *Lines) {
 			l.Signal(Accept)
 			synctest.Wait()
 			if p.lines["door"].Read() {
@@ -174,10 +174,10 @@ func TestDoorStaysShutOnError(t *testing.T) {
 
 func TestLampsActiveLow(t *testing.T) {
 	p := newPins("green", "red", "door")
-	c := lampConfig
+	c := config
 	c.ActiveLow = true
 	synctest.Test(t, func(t *testing.T) {
-		l := NewLamps(c, slog.New(slog.DiscardHandler))
+		l := New(c, slog.New(slog.DiscardHandler))
 		l.find = p.find
 		ctx, cancel := context.WithCancel(t.Context())
 		done := make(chan error)
