@@ -14,7 +14,7 @@ import (
 
 	"github.com/munjigi/munjigi/pass"
 	"github.com/munjigi/munjigi/pass/wire"
-	"github.com/munjigi/munjigi/uplink/internal/disk"
+	"github.com/munjigi/munjigi/uplink/disk"
 )
 
 // Trust keeps the trust bundle: the last good one from disk at once, a newer

@@ -18,7 +18,7 @@ import (
 
 	"github.com/munjigi/munjigi/pass"
 	"github.com/munjigi/munjigi/pass/wire"
-	"github.com/munjigi/munjigi/uplink/internal/disk"
+	"github.com/munjigi/munjigi/uplink/disk"
 )
 
 // ErrEnrolled is returned on a device that is enrolled: it ignores codes until

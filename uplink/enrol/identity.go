@@ -21,7 +21,7 @@ import (
 	"time"
 
 	"github.com/munjigi/munjigi/pass/cose"
-	"github.com/munjigi/munjigi/uplink/internal/disk"
+	"github.com/munjigi/munjigi/uplink/disk"
 )
 
 // The files of an enrolled device, in its data folder.

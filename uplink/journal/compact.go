@@ -6,7 +6,7 @@ import (
 	"os"
 	"path/filepath"
 
-	"github.com/munjigi/munjigi/uplink/internal/disk"
+	"github.com/munjigi/munjigi/uplink/disk"
 
 	bolt "go.etcd.io/bbolt"
 )

@@ -21,7 +21,7 @@ import (
 	"github.com/munjigi/munjigi/pass"
 	"github.com/munjigi/munjigi/pass/cose"
 	"github.com/munjigi/munjigi/pass/wire"
-	"github.com/munjigi/munjigi/uplink/internal/disk"
+	"github.com/munjigi/munjigi/uplink/disk"
 
 	bolt "go.etcd.io/bbolt"
 	berrors "go.etcd.io/bbolt/errors"
