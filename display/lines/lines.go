@@ -38,6 +38,17 @@ const (
 	Help                     // staff are called: three long beeps; lamps and door stay
 )
 
+// Trial is one output switched by itself, for who mounts the kiosk and looks
+// whether it works.
+type Trial int
+
+const (
+	TryGreen Trial = iota + 1
+	TryRed
+	TryBuzzer
+	TryDoor // opens the door, as for a visitor
+)
+
 // Event is what happened at an input, or at the door.
 type Event int
 
@@ -118,6 +129,7 @@ type Lines struct {
 	find   func(name string) (gpio.PinIO, error)
 	ready  chan struct{}
 	signal chan Signal // capacity 1: the newest
+	trial  chan Trial  // capacity 1; apart, so that none takes a visitor's signal's place
 	events chan Event
 
 	// Run's goroutine only.
@@ -142,7 +154,7 @@ func New(c Config, log *slog.Logger) *Lines {
 	if c.DoorTime <= 0 {
 		c.DoorTime = defaultTime
 	}
-	return &Lines{config: c, log: log, find: hostPin, ready: make(chan struct{}), signal: make(chan Signal, 1), events: make(chan Event, 16)}
+	return &Lines{config: c, log: log, find: hostPin, ready: make(chan struct{}), signal: make(chan Signal, 1), trial: make(chan Trial, 1), events: make(chan Event, 16)}
 }
 
 // Signal gives a signal in place of the one before. It never blocks.
@@ -157,6 +169,15 @@ func (l *Lines) Signal(s Signal) {
 		case <-l.signal:
 		default:
 		}
+	}
+}
+
+// Try tries an output. It never blocks: while one trial waits, another is
+// dropped.
+func (l *Lines) Try(t Trial) {
+	select {
+	case l.trial <- t:
+	default:
 	}
 }
 
@@ -212,6 +233,8 @@ func (l *Lines) Run(ctx context.Context) error {
 			}
 		case s := <-l.signal:
 			l.give(s)
+		case t := <-l.trial:
+			l.try(t)
 		case <-l.green.timer.C:
 			l.step(l.green)
 		case <-l.red.timer.C:
@@ -244,6 +267,22 @@ func (l *Lines) give(s Signal) {
 		l.begin(l.buzzer, 250*time.Millisecond, 150*time.Millisecond, 250*time.Millisecond)
 	case Help:
 		l.begin(l.buzzer, 600*time.Millisecond, 200*time.Millisecond, 600*time.Millisecond, 200*time.Millisecond, 600*time.Millisecond)
+	}
+}
+
+// try switches one output. Still never two lamps at once.
+func (l *Lines) try(t Trial) {
+	switch t {
+	case TryGreen:
+		l.rest(l.red)
+		l.begin(l.green, l.config.LampTime)
+	case TryRed:
+		l.rest(l.green)
+		l.begin(l.red, l.config.LampTime)
+	case TryBuzzer:
+		l.begin(l.buzzer, 120*time.Millisecond)
+	case TryDoor:
+		l.admit()
 	}
 }
 

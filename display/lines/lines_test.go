@@ -125,6 +125,27 @@ func TestLampsAndDoor(t *testing.T) {
 	})
 }
 
+// TestTry: each output by itself, and none but the door's trial opens the door.
+func TestTry(t *testing.T) {
+	p := newPins("green", "red", "door")
+	run(t, config, p, func(l *Lines) {
+		for _, c := range []struct {
+			trial Trial
+			want  string
+		}{{TryGreen, "green"}, {TryRed, "red"}, {TryBuzzer, "red"}, {TryDoor, "red door"}, {TryGreen, "green door"}} {
+			l.Try(c.trial)
+			synctest.Wait()
+			if got := p.String(); got != c.want {
+				t.Errorf("after %v %q is on, want %q", c.trial, got, c.want)
+			}
+		}
+		time.Sleep(config.LampTime)
+		if got := p.String(); got != "" {
+			t.Errorf("%q is on still", got)
+		}
+	})
+}
+
 func TestLampsMissing(t *testing.T) {
 	p := newPins("green")
 	run(t, config, p, func(l *Lines) {
