@@ -49,15 +49,22 @@ type player struct {
 
 	// Owned by run's goroutine.
 	stream  beep.Streamer // nil when the current prompt's samples are written
-	begun   bool          // started was called
-	pending int           // frames still to be written until current is heard
+	fade    fading        // what was cut off
+	aim     aim
+	gain    float64 // of the last sample that was written
+	begun   bool    // started was called
+	pending int     // frames still to be written until current is heard
 }
+
+// fadeTime is what a prompt that is cut off still gets, so that it does not crack.
+const fadeTime = 20 * time.Millisecond
 
 // run writes blocks until the device fails or ctx ends.
 func (p *player) run(ctx context.Context) error {
+	p.gain = p.voice.gain()
 	for ctx.Err() == nil {
 		p.takeUp()
-		n := p.fill()
+		n, own := p.fill()
 		if n == 0 { // an unpaced device with nothing to play
 			select {
 			case <-ctx.Done():
@@ -65,11 +72,12 @@ func (p *player) run(ctx context.Context) error {
 			}
 			continue
 		}
+		p.level(p.block[:n])
 		if err := p.dev.write(p.block[:n]); err != nil {
 			return err
 		}
 		p.taken.Add(1)
-		p.settle(n)
+		p.settle(n, own)
 	}
 	return ctx.Err()
 }
@@ -81,11 +89,8 @@ func (p *player) takeUp() {
 		p.mu.Unlock()
 		return
 	}
-	u, replaced := p.voice.take()
+	u, replaced := p.voice.take(p.current)
 	if u != nil {
-		if p.current != nil {
-			replaced = append([]*utterance{p.current}, replaced...)
-		}
 		p.current = u
 	}
 	p.mu.Unlock()
@@ -95,16 +100,20 @@ func (p *player) takeUp() {
 	if u == nil {
 		return
 	}
+	p.fade.begin(p.stream, p.dev.rate().N(fadeTime))
+	p.aim.stop()
 	p.stream, p.begun, p.pending = nil, false, p.dev.rate().N(p.dev.tail())
 	if c := p.voice.clips[u.prompt]; c != nil { // an unknown prompt is a silent one
-		p.stream = volume{c.stream(p.dev.rate()), p.voice.gain}
+		p.stream = c.stream(p.dev.rate())
 	}
 }
 
 // fill puts the next frames into block and returns how many: all of them on a
-// paced device, silence where there is no sound.
-func (p *player) fill() int {
-	n := 0
+// paced device, with the aiming tone or silence where there is no prompt. own
+// tells whether the current prompt has a part in them.
+func (p *player) fill() (n int, own bool) {
+	n = p.fade.read(p.block)
+	own = n < len(p.block)
 	for p.stream != nil && n < len(p.block) {
 		k, ok := p.stream.Stream(p.block[n:])
 		n += k
@@ -113,21 +122,55 @@ func (p *player) fill() int {
 		}
 	}
 	if n == 0 && !p.dev.paced() {
-		p.settle(0) // an empty clip is over at once
-		return 0
+		p.settle(0, true) // an empty clip is over at once
+		return 0, false
 	}
 	if p.dev.paced() {
-		clear(p.block[n:])
+		p.rest(p.block[n:])
 		n = len(p.block)
 	}
-	return n
+	return n, own
+}
+
+// rest fills what no prompt needs.
+func (p *player) rest(samples [][2]float64) {
+	near, aimed := p.voice.takeAim()
+	p.mu.Lock()
+	busy := p.current != nil
+	p.mu.Unlock()
+	if busy {
+		clear(samples)
+		return
+	}
+	if aimed {
+		p.aim.call(near, p.dev.rate())
+	}
+	p.aim.stream(samples, p.dev.rate())
+}
+
+// level applies the volume; where it changes, by and by, as a step would crack.
+func (p *player) level(samples [][2]float64) {
+	from, to := p.gain, p.voice.gain()
+	p.gain = to
+	if from == to {
+		if to != 1 {
+			scale(samples, to)
+		}
+		return
+	}
+	step := (to - from) / float64(len(samples))
+	for i := range samples {
+		g := from + step*float64(i+1)
+		samples[i][0] *= g
+		samples[i][1] *= g
+	}
 }
 
 // settle calls what is due after n frames were written.
-func (p *player) settle(n int) {
+func (p *player) settle(n int, own bool) {
 	p.mu.Lock()
 	u := p.current
-	if u == nil || p.ended {
+	if u == nil || p.ended || !own {
 		p.mu.Unlock()
 		return
 	}
@@ -147,6 +190,32 @@ func (p *player) settle(n int) {
 	if heard {
 		u.done(Heard)
 	}
+}
+
+// fading is the end of a prompt that was cut off.
+type fading struct {
+	stream      beep.Streamer
+	left, whole int // frames
+}
+
+func (f *fading) begin(s beep.Streamer, frames int) { *f = fading{s, frames, frames} }
+
+// read puts what is left into samples and returns how many.
+func (f *fading) read(samples [][2]float64) (n int) {
+	for f.stream != nil && n < len(samples) {
+		k, ok := f.stream.Stream(samples[n : n+min(f.left, len(samples)-n)])
+		for i := range samples[n : n+k] {
+			g := float64(f.left) / float64(f.whole)
+			samples[n+i][0] *= g
+			samples[n+i][1] *= g
+			f.left--
+		}
+		n += k
+		if !ok || f.left == 0 {
+			f.stream = nil
+		}
+	}
+	return n
 }
 
 // end answers what is still playing with o and makes the player mute.

@@ -1,19 +1,13 @@
 package audio
 
-import (
-	"embed"
-	"errors"
-	"fmt"
-	"io/fs"
-	"os"
-	"path/filepath"
-)
+import "time"
 
-// Prompt names a sentence the kiosk can say. It is the stem of the WAV file
-// that holds it: Accepted is accepted.wav.
+// Prompt names a sentence the kiosk can say. It is the stem of the file that
+// holds it: Accepted is accepted.wav.
 type Prompt string
 
-// The prompts that are built in. Their words stand in prompts/ko.toml.
+// The prompts that are built in. Their words stand in prompts/ko.toml and
+// prompts/en.toml.
 const (
 	Accepted      Prompt = "accepted"       // 인증되었습니다
 	Checked       Prompt = "checked"        // 확인되었습니다: verified, nothing recorded
@@ -28,70 +22,73 @@ const (
 	Wait          Prompt = "wait"           // one moment
 	Clock         Prompt = "clock"          // the reader's clock is not set
 	OutOfOrder    Prompt = "out-of-order"   // ask staff
+	StaffAdmitted Prompt = "staff-admitted" // checked by staff: come in
+	HelpCalled    Prompt = "help-called"    // staff are on their way
+	Test          Prompt = "test"           // the owner tries the loudspeaker
+
+	// Coaching: these never cut the others off.
+	Closer     Prompt = "closer"
+	Farther    Prompt = "farther"
+	Brighter   Prompt = "brighter" // the phone's screen
+	Dimmer     Prompt = "dimmer"
+	Glare      Prompt = "glare"
+	HoldStill  Prompt = "hold-still"
+	Straighter Prompt = "straighter"
+	Renew      Prompt = "renew" // the code, while it cannot be read
+	Here       Prompt = "here"  // 여기가 카메라입니다, for who comes near
 )
 
+// chime is the sound before the words. By pitch and rhythm alone it tells what
+// kind of answer follows.
+type chime struct {
+	name string        // its file's stem
+	lead time.Duration // the words begin this long after it, over its tail
+}
+
+var (
+	chimeYes  = chime{"chime-yes", 120 * time.Millisecond}
+	chimeNo   = chime{"chime-no", 520 * time.Millisecond}
+	chimeWait = chime{"chime-wait", 300 * time.Millisecond}
+	chimeHint = chime{"chime-hint", 140 * time.Millisecond}
+	chimeHere = chime{"chime-here", 400 * time.Millisecond}
+)
+
+// kind is what a prompt is: its chime, and whether it only coaches.
+type kind struct {
+	prompt Prompt
+	chime  chime
+	coach  bool
+}
+
+var kinds = []kind{
+	{Accepted, chimeYes, false}, {Checked, chimeYes, false}, {NotNeeded, chimeYes, false},
+	{StaffAdmitted, chimeYes, false}, {Test, chimeYes, false},
+	{Expired, chimeNo, false}, {Used, chimeNo, false}, {PhoneClock, chimeNo, false}, {Unreadable, chimeNo, false},
+	{NotAPass, chimeNo, false}, {UnknownIssuer, chimeNo, false}, {Refused, chimeNo, false}, {Clock, chimeNo, false},
+	{OutOfOrder, chimeNo, false},
+	{Wait, chimeWait, false}, {HelpCalled, chimeWait, false},
+	{Closer, chimeHint, true}, {Farther, chimeHint, true}, {Brighter, chimeHint, true}, {Dimmer, chimeHint, true},
+	{Glare, chimeHint, true}, {HoldStill, chimeHint, true}, {Straighter, chimeHint, true}, {Renew, chimeHint, true},
+	{Here, chimeHere, true},
+}
+
 // Prompts lists every built-in prompt.
-func Prompts() []Prompt {
-	return []Prompt{
-		Accepted, Checked, Expired, Used, PhoneClock, Unreadable, NotAPass,
-		UnknownIssuer, Refused, NotNeeded, Wait, Clock, OutOfOrder,
+func Prompts() (all []Prompt) {
+	for _, k := range kinds {
+		all = append(all, k.prompt)
 	}
+	return all
 }
 
-//go:embed prompts/*.wav
-var builtIn embed.FS
+// yields tells whether p, said while other sounds, is dropped instead of
+// cutting it off: an answer is never cut by coaching.
+func (p Prompt) yields(other Prompt) bool { return p.coaches() && !other.coaches() }
 
-// maxFile bounds an owner's WAV file: a minute of 48 kHz stereo 24-bit sound
-// is 17 MB, and nobody waits that long at a door.
-const maxFile = 20 << 20
-
-// load returns every prompt's clip. A file of the prompt's name in dir (which
-// may be empty) replaces the built-in one; what is wrong with such a file is
-// returned as one warning each, and the built-in one is kept.
-func load(dir string) (clips map[Prompt]*clip, warnings []error, err error) {
-	clips = make(map[Prompt]*clip)
-	for _, p := range Prompts() {
-		data, err := builtIn.ReadFile("prompts/" + string(p) + ".wav")
-		if err != nil {
-			return nil, nil, err
-		}
-		if clips[p], err = parseWAV(data); err != nil {
-			return nil, nil, fmt.Errorf("built-in prompt %s: %w", p, err)
-		}
-		if dir == "" {
-			continue
-		}
-		own, err := readOwn(filepath.Join(dir, string(p)+".wav"))
-		switch {
-		case err == nil:
-			clips[p] = own
-		case !errors.Is(err, fs.ErrNotExist):
-			warnings = append(warnings, fmt.Errorf("%w; the built-in prompt is used", err))
+func (p Prompt) coaches() bool {
+	for i := range kinds {
+		if kinds[i].prompt == p {
+			return kinds[i].coach
 		}
 	}
-	if dir != "" {
-		if _, err := os.Stat(dir); err != nil {
-			warnings = append(warnings, fmt.Errorf("prompt folder: %w; the built-in prompts are used", err))
-		}
-	}
-	return clips, warnings, nil
-}
-
-func readOwn(name string) (*clip, error) {
-	info, err := os.Stat(name)
-	if err != nil {
-		return nil, err
-	}
-	if !info.Mode().IsRegular() || info.Size() > maxFile {
-		return nil, fmt.Errorf("prompt %s: not a plain file of at most %d MB", name, maxFile>>20)
-	}
-	data, err := os.ReadFile(name)
-	if err != nil {
-		return nil, err
-	}
-	c, err := parseWAV(data)
-	if err != nil {
-		return nil, fmt.Errorf("prompt %s: %w", name, err)
-	}
-	return c, nil
+	return false
 }

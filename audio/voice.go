@@ -1,11 +1,19 @@
 // Package audio says what the kiosk has to say: a chime and a sentence, from
-// WAV files that an owner can replace, through one loudspeaker.
+// files that an owner can replace, through one loudspeaker.
 //
 // Use [New] and run the [Voice] as a task; [Voice.Say] never blocks, the
-// newest prompt wins, and two never sound at once. Each Say is answered
-// exactly once: [Heard], [Cut] or [Silent]. A missing loudspeaker stops
+// newest prompt wins, what it cuts off fades, and two never sound at once. Only
+// coaching ([Closer], [Here], …) never cuts off an answer. Each Say is
+// answered exactly once: [Heard], [Cut] or [Silent]. A missing loudspeaker stops
 // nothing: everything is Silent, [Voice.State] says what to do, and the device
-// is tried again every ten seconds.
+// is tried again every few seconds.
+//
+// # An owner's prompts
+//
+// In Config.Dir, ko/accepted.ogg (or .wav, .mp3) has the words of [Accepted] in
+// Korean, and accepted.ogg those in whatever language is spoken. The prompt's chime
+// is played before them; chime-yes, chime-no, chime-wait, chime-hint and chime-here
+// are replaced in the same way. All are brought to [Loudness].
 package audio
 
 import (
@@ -16,8 +24,6 @@ import (
 	"strings"
 	"sync"
 	"time"
-
-	"github.com/faiface/beep"
 )
 
 // Buffer is the sound device's buffer: samples are heard that much after they
@@ -50,12 +56,20 @@ type Config struct {
 	// Output is "speaker" (or empty): the system's default sound device;
 	// "off"; or "wav:FILE": what would be played is written to FILE.
 	Output string
-	// Dir is a folder whose WAV files replace the prompts of the same name;
-	// empty for none.
+	// Dir is a folder whose files replace the prompts of the same name; empty
+	// for none.
 	Dir string
+	// Languages are the screen's; the first is spoken. None is Korean.
+	Languages []string
 	// Volume is 0 to 100: the amplitude is its square, so that the ear hears
-	// even steps; 100 is the file's own level.
+	// even steps; 100 is Loudness.
 	Volume int
+	// Quiet are hours of the day like "22:00-07:00", local time, in which
+	// QuietVolume counts instead; empty for none.
+	Quiet       string
+	QuietVolume int
+	// Now is asked for the time of day; nil is time.Now.
+	Now func() time.Time
 }
 
 // State is what the status strip and `kiosk check` show of the loudspeaker.
@@ -66,7 +80,7 @@ type State struct {
 }
 
 // retryEvery is how often a missing device is tried again.
-const retryEvery = 10 * time.Second
+const retryEvery = 3 * time.Second
 
 // stallAfter is how long a device may take no sound at all before it counts
 // as gone: an unplugged one can block for ever.
@@ -75,9 +89,10 @@ const stallAfter = 2 * time.Second
 // Voice plays prompts, one at a time. Create it with [New].
 type Voice struct {
 	clips    map[Prompt]*clip
-	gain     float64
 	output   output
 	warnings []error
+	quiet    hours
+	now      func() time.Time
 	log      *slog.Logger
 	ready    chan struct{}
 	opened   sync.Once     // closes ready
@@ -87,6 +102,11 @@ type Voice struct {
 	said    []*utterance // not yet taken up, oldest first
 	stopped bool
 	state   State
+	muted   bool
+	aimed   bool    // Aim was called since it was taken
+	near    float64 // with this
+
+	dayVolume, quietVolume int
 }
 
 // utterance is one call of Say.
@@ -106,16 +126,30 @@ func New(cfg Config, log *slog.Logger) (*Voice, error) {
 	if cfg.Volume < 0 || cfg.Volume > 100 {
 		return nil, fmt.Errorf("sound.volume = %d: give 0 to 100", cfg.Volume)
 	}
-	clips, warnings, err := load(cfg.Dir)
+	if cfg.QuietVolume < 0 || cfg.QuietVolume > 100 {
+		return nil, fmt.Errorf("sound.quiet_volume = %d: give 0 to 100", cfg.QuietVolume)
+	}
+	quiet, err := parseHours(cfg.Quiet)
+	if err != nil {
+		return nil, err
+	}
+	if cfg.Now == nil {
+		cfg.Now = time.Now
+	}
+	lang := ""
+	if len(cfg.Languages) > 0 {
+		lang = cfg.Languages[0]
+	}
+	clips, warnings, err := load(cfg.Dir, lang)
 	if err != nil {
 		return nil, err
 	}
 	for _, w := range warnings {
-		log.Warn("a prompt was not replaced", "err", w)
+		log.Warn("a prompt is not as it was meant to be", "err", w)
 	}
-	level := float64(cfg.Volume) / 100
 	return &Voice{
-		clips: clips, gain: level * level, output: out, warnings: warnings, log: log,
+		clips: clips, dayVolume: cfg.Volume, quiet: quiet, quietVolume: cfg.QuietVolume, now: cfg.Now,
+		output: out, warnings: warnings, log: log,
 		ready: make(chan struct{}), wake: make(chan struct{}, 1),
 		state: State{Text: "not opened yet", Off: out == nil},
 	}, nil
@@ -186,17 +220,44 @@ func (v *Voice) SayTimed(p Prompt, started func(), done func(Outcome)) {
 	}
 }
 
-// take returns the newest utterance and those it replaces.
-func (v *Voice) take() (newest *utterance, replaced []*utterance) {
+// Aim sounds the aiming tone: pulses that come faster and higher the nearer
+// the code is to the middle of the picture, 0 … 1. It fades 300 ms after the last
+// call; any prompt silences it. It never blocks.
+func (v *Voice) Aim(near float64) {
 	v.mu.Lock()
 	defer v.mu.Unlock()
-	if len(v.said) == 0 {
-		return nil, nil
+	v.near, v.aimed = near, true
+}
+
+// takeAim returns what Aim was called with since the last time.
+func (v *Voice) takeAim() (near float64, aimed bool) {
+	v.mu.Lock()
+	defer v.mu.Unlock()
+	aimed, v.aimed = v.aimed, false
+	return v.near, aimed
+}
+
+// take returns what is to be heard in place of current, which may be nil (and
+// nil to leave it as it is), and what is not to be heard any more.
+func (v *Voice) take(current *utterance) (newest *utterance, replaced []*utterance) {
+	v.mu.Lock()
+	defer v.mu.Unlock()
+	top := current
+	for _, u := range v.said {
+		if top != nil && u.prompt.yields(top.prompt) {
+			replaced = append(replaced, u)
+			continue
+		}
+		if top != nil {
+			replaced = append(replaced, top)
+		}
+		top = u
 	}
-	last := len(v.said) - 1
-	newest, replaced = v.said[last], v.said[:last]
 	v.said = nil
-	return newest, replaced
+	if top == current {
+		top = nil
+	}
+	return top, replaced
 }
 
 // silence answers everything that waits with Silent.
@@ -310,19 +371,4 @@ func endOf(ctx context.Context) Outcome {
 		return Cut
 	}
 	return Silent
-}
-
-// volume scales what s plays.
-type volume struct {
-	beep.Streamer
-	gain float64
-}
-
-func (s volume) Stream(samples [][2]float64) (int, bool) {
-	n, ok := s.Streamer.Stream(samples)
-	for i := range samples[:n] {
-		samples[i][0] *= s.gain
-		samples[i][1] *= s.gain
-	}
-	return n, ok
 }

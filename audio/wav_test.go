@@ -3,13 +3,9 @@ package audio
 import (
 	"encoding/binary"
 	"log/slog"
-	"math"
-	"os"
-	"path/filepath"
 	"strings"
 	"testing"
 
-	"github.com/BurntSushi/toml"
 	"github.com/faiface/beep"
 	"github.com/google/go-cmp/cmp"
 )
@@ -136,89 +132,9 @@ func FuzzParseWAV(f *testing.F) {
 // speedFor is another rate than the clip's, so that it is resampled.
 func speedFor(c *clip) beep.SampleRate { return c.rate + 1000 }
 
-// TestBuiltIn: every prompt is there, at the right rate, starts at once, is as
-// loud as the others, and has its words.
-func TestBuiltIn(t *testing.T) {
-	clips, warnings, err := load("")
-	if err != nil || len(warnings) > 0 {
-		t.Fatal(err, warnings)
-	}
-	var words map[Prompt]struct {
-		Text, Say, Chime string
-		Speed            int
-	}
-	if meta, err := toml.DecodeFile("prompts/ko.toml", &words); err != nil || len(meta.Undecoded()) > 0 {
-		t.Fatal(err, meta.Undecoded())
-	}
-	if len(words) != len(Prompts()) {
-		t.Errorf("%d prompts have words, %d exist", len(words), len(Prompts()))
-	}
-	total := 0
-	for _, p := range Prompts() {
-		c := clips[p]
-		if w := words[p]; w.Text == "" || w.Say == "" || w.Chime == "" {
-			t.Errorf("%s has no words in prompts/ko.toml", p)
-		}
-		if c.rate != wavRate || c.channels != 1 || c.width != 2 {
-			t.Errorf("%s: %d Hz, %d channels, %d bytes", p, c.rate, c.channels, c.width)
-		}
-		total += len(c.pcm)
-		first, power := -1, 0.0
-		samples := play(c)
-		for i, s := range samples {
-			if first < 0 && math.Abs(s[0]) > 0.01 {
-				first = i
-			}
-			power += s[0] * s[0]
-		}
-		if at := c.rate.D(first); first < 0 || at.Milliseconds() >= 20 {
-			t.Errorf("%s: first audible after %v, want within 20 ms", p, at)
-		}
-		if rms := math.Sqrt(power / float64(len(samples))); rms < 0.11 || rms > 0.16 {
-			t.Errorf("%s: RMS %.3f, the others have 0.13", p, rms)
-		}
-	}
-	if d := clips[Accepted].rate.D(clips[Accepted].len()); d.Milliseconds() > 900 {
-		t.Errorf("accepted lasts %v, want at most 900 ms", d)
-	}
-	if total > 1_500_000 {
-		t.Errorf("the prompts take %d bytes", total)
-	}
-}
-
-func TestOwnPrompts(t *testing.T) {
-	dir := t.TempDir()
-	write := func(p Prompt, data []byte) {
-		if err := os.WriteFile(filepath.Join(dir, string(p)+".wav"), data, 0o644); err != nil {
-			t.Fatal(err)
-		}
-	}
-	write(Accepted, riff(format(1, 1, 16, 8000), chunk("data", []byte{0, 64})))
-	write(Used, []byte("no sound at all"))
-	if err := os.Mkdir(filepath.Join(dir, string(Wait)+".wav"), 0o755); err != nil {
-		t.Fatal(err)
-	}
-	v, err := New(Config{Dir: dir, Output: "off", Volume: 80}, slog.New(slog.DiscardHandler))
-	if err != nil {
-		t.Fatal(err)
-	}
-	if n := v.clips[Accepted].len(); n != 1 {
-		t.Errorf("accepted has %d samples: not the owner's", n)
-	}
-	if v.clips[Used].len() < 1000 || v.clips[Wait].len() < 1000 {
-		t.Error("a broken file replaced a built-in prompt")
-	}
-	if w := v.Warnings(); len(w) != 2 || !strings.Contains(w[0].Error(), "used.wav: not a WAV") || !strings.Contains(w[1].Error(), "wait.wav") {
-		t.Errorf("warnings are %v, want one each for used.wav and wait.wav", w)
-	}
-	if _, warnings, _ := load(filepath.Join(dir, "nowhere")); len(warnings) != 1 {
-		t.Errorf("a folder that is not there: %v", warnings)
-	}
-}
-
 func TestConfig(t *testing.T) {
 	log := slog.New(slog.DiscardHandler)
-	for _, c := range []Config{{Output: "loud"}, {Output: "wav:"}, {Volume: 101}, {Volume: -1}} {
+	for _, c := range []Config{{Output: "loud"}, {Output: "wav:"}, {Volume: 101}, {Volume: -1}, {QuietVolume: 101}, {Quiet: "22"}, {Quiet: "22:00-25:00"}, {Quiet: "7:00-07:00"}} {
 		if _, err := New(c, log); err == nil || !strings.Contains(err.Error(), "sound.") {
 			t.Errorf("%+v: %v, want an error that names the key", c, err)
 		}

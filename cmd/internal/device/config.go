@@ -48,9 +48,11 @@ type Camera struct {
 
 // Sound is the loudspeaker.
 type Sound struct {
-	Output  string `toml:"output"`
-	Prompts string `toml:"prompts"`
-	Volume  int    `toml:"volume"`
+	Output      string `toml:"output"`
+	Prompts     string `toml:"prompts"`
+	Volume      int    `toml:"volume"`
+	Quiet       string `toml:"quiet"`
+	QuietVolume int    `toml:"quiet_volume"`
 }
 
 // Screen is what visitors look at.
@@ -90,7 +92,7 @@ func Defaults() Config {
 	return Config{
 		Data: "/var/lib/munjigi", LogLevel: "info",
 		Camera: Camera{Source: "/dev/video0", Width: 1280, Height: 720, FPS: 30, Control: true},
-		Sound:  Sound{Output: "speaker", Volume: 80},
+		Sound:  Sound{Output: "speaker", Volume: 80, QuietVolume: 40},
 		Screen: Screen{Panels: []string{"/dev/fb0"}, Size: "1024x600", Languages: []string{"ko", "en"}},
 		GPIO:   GPIO{LampTime: 3 * time.Second, DoorTime: 3 * time.Second},
 		Clock:  ClockCfg{Unsure: "refuse", Skew: pass.Skew},

@@ -205,7 +205,8 @@ func (c *Config) NewLink(adopt func(*enrol.Identity) error, keys func() []ed2551
 
 // NewVoice is the loudspeaker and its prompts.
 func (c *Config) NewVoice(log *slog.Logger) (*audio.Voice, error) {
-	return audio.New(audio.Config{Output: c.Sound.Output, Dir: c.Sound.Prompts, Volume: c.Sound.Volume}, log)
+	s := c.Sound
+	return audio.New(audio.Config{Output: s.Output, Dir: s.Prompts, Languages: c.Screen.Languages, Volume: s.Volume, Quiet: s.Quiet, QuietVolume: s.QuietVolume}, log)
 }
 
 // LinesConfig is the gpio part in the lines' own terms.
