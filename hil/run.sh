@@ -6,6 +6,8 @@
 #   devices   the daemon on the guest's devices: YUYV and MJPEG at 640×480 and 1280×720 by the
 #             guest's own clock, and YUYV at 640×480 by this machine's
 #   systemd   the unit under a real systemd as PID 1
+#   cuts      the power is cut at random moments: HIL_CUTS (30) kills of the guest
+#   replay    a record of what the disk was given is cut at HIL_REPLAYS (100) random places
 #   latency   from the camera to the far end of the sound card; prints "bench:" lines
 #
 # Without TIER: devices and systemd. Pictures, sound and logs go to out/hil/.
@@ -41,6 +43,7 @@ ip iproute2
 xz xz-utils
 insmod kmod
 mkfs.ext4 e2fsprogs
+dmsetup dmsetup
 systemd-analyze systemd
 udevadm udev
 ps procps
@@ -76,6 +79,26 @@ first() {
   done
 }
 
+# guest TIER CLOCK FOLDER KEY=value… : sets $guest to the words that boot it.
+guest() {
+  local tier=$1 clock=$2 folder=$3
+  shift 3
+  guest=("$cache/linux-uml" mem="${MEM:-1536M}" root=/dev/root rootfstype=hostfs rootflags=/ ro quiet
+    con=null con0=fd:0,fd:1 console=tty0 init="$here/guest/init.sh"
+    HIL_TIER="$tier" HIL_CLOCK="$clock" HIL_RESULTS="$folder" HIL_REPO="$repo" HIL_OUT="$out" HIL_MODULES="$kernel" HIL_DISK="$cache/disk" "$@")
+}
+
+# disks NAME=SIZE… : fresh ext4 images in $cache/disk.
+disks() {
+  local d
+  rm -rf "$cache/disk"
+  mkdir "$cache/disk"
+  for d; do
+    truncate -s "${d#*=}" "$cache/disk/${d%=*}.img"
+    PATH=$PATH:/usr/sbin:/sbin mkfs.ext4 -q -b 4096 "$cache/disk/${d%=*}.img"
+  done
+}
+
 # boot TIER CLOCK FOLDER KEY=value… : boots the guest, which runs guest/TIER.sh
 # with the KEYs in its environment; the status is that script's, and
 # $out/FOLDER/console.log what it said.
@@ -88,16 +111,12 @@ boot() {
   local limit=900 # s, of this machine's time; it takes 15 to 60
   shift 3
   mkdir -p "$out/$folder"
-  rm -rf "$cache/disk"
-  mkdir "$cache/disk"
-  truncate -s 64M "$cache/disk/disk.img"
-  PATH=$PATH:/usr/sbin:/sbin mkfs.ext4 -q "$cache/disk/disk.img"
+  disks disk="${DISK:-64M}"
   disk=ubda=$cache/disk/disk.img
   [ "$clock" = own ] && disk=time-travel=inf-cpu
+  guest "$tier" "$clock" "$folder" "$disk" "$@"
   first &
-  timeout -k 5 "$limit" "$cache/linux-uml" mem="${MEM:-1536M}" root=/dev/root rootfstype=hostfs rootflags=/ ro quiet \
-    con=null con0=fd:0,fd:1 console=tty0 "$disk" init="$here/guest/init.sh" \
-    HIL_TIER="$tier" HIL_CLOCK="$clock" HIL_RESULTS="$folder" HIL_REPO="$repo" HIL_OUT="$out" HIL_MODULES="$kernel" HIL_DISK="$cache/disk" "$@" \
+  timeout -k 5 "$limit" "${guest[@]}" \
     </dev/null 2>&1 | tr -d '\r' | tee "$out/$folder/console.log" | sed '/^HIL-EXIT /d; /^Failed to initialize ubd/d' || true
   status=$(sed -n 's/^HIL-EXIT //p' "$out/$folder/console.log" | tail -n 1)
   if [ -z "$status" ]; then
@@ -163,6 +182,42 @@ systemd() {
   fairly systemd own systemd systemd.unified_cgroup_hierarchy=0
 }
 
+# The power is cut: the guest is killed by its process group, at random moments.
+cuts() {
+  local status=0 began=$SECONDS log=$out/cuts/cuts.log
+  mkdir -p "$out/cuts"
+  : >"$log"
+  for arguments in "-n ${HIL_CUTS:-30}" "-n 10 -unsynced"; do
+    disks data=32M registry=64M
+    MEM=512M guest cuts machine cuts ubda="$cache/disk/data.img" ubdb="$cache/disk/registry.img"
+    # shellcheck disable=SC2086 # words are wanted
+    "$cache/bin/powercut" kill $arguments -disk "$cache/disk/data.img" -registry "$cache/disk/registry.img" -results "$out/cuts" -- "${guest[@]}" 2>&1 </dev/null | tee -a "$log" || status=1
+  done
+  concluded cuts "$status" "$began" "$log"
+}
+
+# What the disk was given is recorded, and the record cut: with what no flush
+# had made sure dropped or torn.
+replay() {
+  local failed=0
+  DISK=16M fairly replay own replay HIL_CUTS="${HIL_REPLAYS:-100}" HIL_VISITORS=60 || failed=1
+  DISK=16M fairly replay own replay-unsynced HIL_CUTS=40 HIL_VISITORS=20 HIL_UNSYNCED=1 || failed=1
+  return $failed
+}
+
+# concluded NAME STATUS BEGAN LOG keeps a tier's result for the end.
+concluded() {
+  if [ "$2" = 0 ]; then
+    results+=("passed  $1 ($((SECONDS - $3)) s)")
+    return 0
+  fi
+  results+=("FAILED  $1 ($((SECONDS - $3)) s)")
+  while read -r line; do
+    results+=("        ${line:0:160}")
+  done < <(tail -n 6 "$4")
+  return 1
+}
+
 latency() {
   fairly latency machine latency HIL_FORMAT="${HIL_FORMAT:-YUYV}" HIL_SIZE="${HIL_SIZE:-1280x720}" HIL_FPS=30 HIL_VISITORS="${HIL_VISITORS:-25}"
 }
@@ -170,7 +225,7 @@ latency() {
 [ $# -gt 0 ] || set -- devices systemd
 for tier; do
   case $tier in
-  devices | systemd | latency) ;;
+  devices | systemd | cuts | replay | latency) ;;
   *) sed -n '2,/^set/s/^# \{0,1\}//p' "$0" >&2 && exit 2 ;;
   esac
 done
@@ -190,8 +245,8 @@ if ! grep -q time-travel "$cache/linux-uml"; then
   echo "hil: the kernel in $kernel cannot have a clock of its own: build it anew with hil/build-kernel.sh $kernel" >&2
   exit 1
 fi
-(cd "$repo" && go build -o "$cache/bin/" ./cmd/kiosk ./cmd/registry ./cmd/issuer ./hil/rig)
-for wav in "$repo"/audio/prompts/ko/*.wav; do
+(cd "$repo" && go build -o "$cache/bin/" ./cmd/kiosk ./cmd/registry ./cmd/issuer ./hil/rig ./hil/powercut)
+for wav in "$repo"/audio/prompts/*.wav; do
   sox "$wav" -t raw -e signed -b 16 -r 48000 -c 1 "$out/prompts/$(basename "$wav" .wav).s16"
 done
 

@@ -58,8 +58,12 @@ registry_up() {
   "$registry" bundle -config $config
   code=$("$registry" kiosk code -config $config -facility "$("$registry" facility add -config $config -name hil -kind restaurant 2>/dev/null)" |
     sed -n "s/.*kiosk enroll '\(.*\)'.*/\1/p")
-  "$registry" serve -config $config >"$results/registry.log" 2>&1 &
+  registry_serve
   key=$(find $home/issuer -name '*kko*.key')
+}
+
+registry_serve() {
+  "$bin/registry" serve -config $home/registry/registry.toml >"$results/registry.log" 2>&1 &
 }
 
 # kiosk_toml FILE: the kiosk's configuration. The clock keeps its default,

@@ -67,6 +67,10 @@ func main() {
 	flag.DurationVar(&o.door, "door", time.Second, "door_time in kiosk.toml")
 	flag.BoolVar(&o.exact, "exact", false, "the guest has a clock of its own and never lacks time: forgive nothing")
 	flag.StringVar(&o.bundle, "bundle", "", "the file in which the kiosk keeps its trust bundle")
+	crowded := flag.Bool("crowd", false, "only show codes as fast as COMMAND answers them, and say what it announced")
+	again := flag.String("again", "", "with -crowd: a file of codes that are shown first")
+	mark := flag.String("mark", "", "with -crowd: the log of writes in which announcements are marked")
+	visitors := flag.Int("visitors", 0, "with -crowd: how many, 0 until the power is cut")
 	vouch := flag.Bool("synchronised", false, "only tell the kernel that its clock is synchronised, as an NTP client does")
 	flag.Parse()
 	o.command = flag.Args()
@@ -79,13 +83,40 @@ func main() {
 	}
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
-	if err := run(ctx, o); err != nil {
+	work := run
+	if *crowded {
+		work = func(ctx context.Context, o options) error {
+			size, err := o.picture()
+			if err != nil {
+				return err
+			}
+			key, err := configs.ReadKey(o.key)
+			if err != nil {
+				return err
+			}
+			n, err := openNode(o.node, o.format, size, o.fps)
+			if err != nil {
+				return err
+			}
+			c := &crowd{node: n, key: key, issuer: o.issuer, answers: make(chan told, 16), mark: *mark, limit: *visitors}
+			return c.run(ctx, *again, o.command, o.log)
+		}
+	}
+	if err := work(ctx, o); err != nil {
 		fmt.Fprintln(os.Stderr, "rig:", err)
 		if errors.Is(err, errStarved) {
 			os.Exit(75) // EX_TEMPFAIL, sysexits.h: to be done again
 		}
 		os.Exit(1)
 	}
+}
+
+// picture is the size of the camera's pictures.
+func (o *options) picture() (size image.Point, err error) {
+	if _, err := fmt.Sscanf(o.size, "%dx%d", &size.X, &size.Y); err != nil {
+		return size, fmt.Errorf("-size is %q: give it like 1280x720", o.size)
+	}
+	return size, nil
 }
 
 // synchronised clears STA_UNSYNC (adjtimex(2)).
@@ -112,9 +143,9 @@ type rig struct {
 
 func run(ctx context.Context, o options) error {
 	r := &rig{options: o, ear: &ear{}, heart: &heart{}, diary: &diary{}, pins: &pins{files: map[string]string{}, high: map[string]bool{}}}
-	var size image.Point
-	if _, err := fmt.Sscanf(o.size, "%dx%d", &size.X, &size.Y); err != nil {
-		return fmt.Errorf("-size is %q: give it like 1280x720", o.size)
+	size, err := o.picture()
+	if err != nil {
+		return err
 	}
 	for pair := range strings.SplitSeq(o.gpio, ",") {
 		if name, file, ok := strings.Cut(pair, "="); ok {
