@@ -12,7 +12,7 @@ NEED_DB  := postgresql
 NEED_WEB := chromium fonts-nanum
 
 .DEFAULT_GOAL := help
-.PHONY: help run test build lint vuln fuzz bench bench-long golden prove vectors prompts test-opencv bench-qr hil need need-db need-web clean
+.PHONY: help run test build lint vuln fuzz bench bench-long golden prove vectors prompts test-opencv bench-qr hil packages packages-twice need need-db need-web clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -81,6 +81,12 @@ bench-qr: need ## what the reader reads beside its peers; DATA=folder with pictu
 
 hil: need ## the daemon on a whole virtual device: camera, sound card, screen, GPIO
 	@hil/run.sh
+
+packages: need ## .deb packages for amd64 and arm64 in out/packages
+	@image/packages/build.sh
+
+packages-twice: need ## the same, and once more from a clone elsewhere: not a byte may differ
+	@image/packages/build.sh -twice
 
 golden: need ## write golden files anew; look at them before you commit
 	$(GO) test ./pass ./display ./reader/camera/virtual -update

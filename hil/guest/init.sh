@@ -18,7 +18,9 @@ chroot $root ip link set lo up
 
 if [ "$HIL_TIER" = systemd ]; then
   export container=
-  exec chroot $root bash "$HIL_REPO/hil/guest/systemd.sh" prepare
+  # Not a chroot: the kernel gives none of its processes a user namespace (PrivateUsers=).
+  cd $root && pivot_root . mnt
+  exec chroot . bash "$HIL_REPO/hil/guest/systemd.sh" prepare
 fi
 chroot $root bash "$HIL_REPO/hil/guest/$HIL_TIER.sh"
 status=$?
