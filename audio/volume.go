@@ -68,6 +68,14 @@ func (v *Voice) volume() int {
 	return v.dayVolume
 }
 
+// Quiet tells whether the quiet hours last, whose volume Volume and SetVolume
+// are about then.
+func (v *Voice) Quiet() bool {
+	v.mu.Lock()
+	defer v.mu.Unlock()
+	return v.quiet.contain(v.now())
+}
+
 // SetMuted silences the loudspeaker, or ends that. Prompts take their time
 // all the same and are answered with Heard.
 func (v *Voice) SetMuted(muted bool) {
