@@ -51,22 +51,60 @@ type Finding struct {
 // Finding is about the picture that was decoded last.
 func (d *Decoder) Finding() Finding { return d.finding }
 
-// place says where in the picture what the finding is about was seen.
-func (d *Decoder) place() {
-	f, p := &d.finding, &d.planes[0]
-	var x, y float32
-	switch best := d.surest(); {
-	case f.Problem == NoCode:
+// judge finds fault with the picture, by what tells most of it: a symbol that was well located, else a texture
+// that looks like one, else a symbol that was badly located, else finder patterns, else the light.
+func (d *Decoder) judge() {
+	if len(d.symbols) > 0 { // the rest is said by accept
+		d.place(d.trail.centre())
 		return
-	case len(d.symbols) > 0:
-		x, y = d.trail.centre()
-	case d.best.score > leastJudged && !d.dwarfed():
-		x, y = d.best.centre()
-	case best != nil:
-		x, y = best.x, best.y
-	default:
-		return // too dark or too bright to see anything
 	}
+	located := d.best.score > leastJudged && !d.dwarfed()
+	if located && d.best.score > wellLocated {
+		d.finding = d.fault
+		d.place(d.best.centre())
+		return
+	}
+	t, seen := d.texture()
+	if seen {
+		d.finding = t.fault()
+	}
+	if seen && d.finding.Problem != Unclear {
+		d.place(t.x, t.y)
+		return
+	}
+	if d.opts.Stream && !seen {
+		if p, ok := d.overexposed(); ok {
+			d.finding = Finding{Problem: TooBright, Measure: saturated}
+			d.place(p.x, p.y)
+			return
+		}
+	}
+	switch best := d.surest(); {
+	case located:
+		d.finding = d.fault
+		d.place(d.best.centre())
+		return
+	case seen: // finder patterns alone tell less than it
+		d.place(t.x, t.y)
+		return
+	case best != nil:
+		if d.finding = d.judgePicture(); d.finding.Problem != NoCode {
+			d.place(best.x, best.y)
+		}
+	default:
+		d.finding = d.judgePicture()
+	}
+	if p := d.finding.Problem; d.opts.Stream && (p == NoCode || p == Unclear) {
+		if p, ok := d.dim(); ok {
+			d.finding = Finding{Problem: TooDark}
+			d.place(p.x, p.y)
+		}
+	}
+}
+
+// place says where in the picture the finding was seen.
+func (d *Decoder) place(x, y float32) {
+	f, p := &d.finding, &d.planes[0]
 	f.Located = true
 	f.X, f.Y = max(0, min(1, x/float32(p.w))), max(0, min(1, y/float32(p.h)))
 }
@@ -200,10 +238,11 @@ func (d *Decoder) bustle(a, b *finder, side float32) (sum int) {
 }
 
 // sureFinder is how well a finder pattern must be seen to speak for a symbol by itself, and
-// leastJudged how well a symbol must be located to be judged instead of its finder patterns.
+// leastJudged and wellLocated how well a symbol must be located to be judged instead of its finder patterns, and of a texture.
 const (
 	sureFinder  = 0.72
 	leastJudged = 0.5
+	wellLocated = 0.7
 )
 
 // judgeFinder finds fault with a symbol of which finder patterns are seen, but no more.

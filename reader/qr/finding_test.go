@@ -83,7 +83,7 @@ func TestFindings(t *testing.T) {
 		}, 0, 0, 60), Glare, 202.5, 172.5},
 		{"moving", show(5, spoil, 1.45, 0, 60), Moving, 202.5, 172.5},
 		{"cut off", show(5, spoil, 0, 0, 204), TooLarge, 346.5, 172.5},
-		{"half cut off", show(5, spoil, 0, 0, 230), TooLarge, 247.5, 47.5},
+		{"half cut off", show(5, spoil, 0, 0, 230), TooLarge, 355, 171},
 		{"out of focus", show(5, spoil, 1.4, 1.4, 60), OutOfFocus, 202.5, 172.5},
 		{"tilted", squeezed(show(5, spoil, 0, 0, 60)), Tilted, 202.5, 103.5},
 	} {

@@ -83,14 +83,7 @@ func (d *Decoder) look(p plane) {
 	if len(d.symbols) > 0 || d.best.score > 0 {
 		d.still.frames = 0
 	}
-	switch {
-	case len(d.symbols) > 0: // said by accept
-	case d.best.score > leastJudged && !d.dwarfed():
-		d.finding = d.fault
-	default:
-		d.finding = d.judgePicture()
-	}
-	d.place()
+	d.judge()
 }
 
 func (d *Decoder) search() {

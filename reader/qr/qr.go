@@ -90,6 +90,8 @@ type Decoder struct {
 	trail   trail
 	past    []finder // of the last frame
 	still   still
+	patches patches
+	glow    float32 // share of the picture that has long been white
 	finding Finding
 	best    grid    // the best located symbol of the picture …
 	fault   Finding // … and what it suffers from
