@@ -36,11 +36,12 @@ func newFace(screen Screen, status func() display.Status) *face {
 	return &face{screen: screen, status: status, state: display.State{Scene: display.Wait}}
 }
 
-// verdict shows an answer at once; at is now.
-func (f *face) verdict(a answer, seconds int, staff *display.Staff, at time.Time) {
+// verdict shows an answer, with what s says beside it, at once; at is now.
+func (f *face) verdict(a answer, s display.State, at time.Time) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	f.state = display.State{Scene: a.scene, Seconds: seconds, Staff: staff, StaffOpen: true, Status: f.state.Status}
+	s.Scene, s.Status = a.scene, f.state.Status
+	f.state = s
 	f.hold, f.until = a.hold, at.Add(a.hold)
 	f.screen.Show(f.state)
 }

@@ -41,7 +41,7 @@ func (k *Kiosk) symbol(ctx context.Context, text string, at, decoded time.Time) 
 		k.still(known, at)
 		return
 	}
-	if !r.verdict.good() && (k.told.any() || at.Before(k.undisturbed)) {
+	if !r.verdict.good() && k.told.busy(at) {
 		// Whoever has just been admitted must hear and see it: a poster behind
 		// them, or the next phone's old code, can wait for its answer.
 		return
@@ -50,6 +50,7 @@ func (k *Kiosk) symbol(ctx context.Context, text string, at, decoded time.Time) 
 	if r.same {
 		return // the same presentation
 	}
+	r.renew = k.coach.answered(r.verdict, at)
 	k.tell(ctx, r, at, decoded)
 }
 
@@ -65,6 +66,7 @@ type ruling struct {
 	admission journal.Admission
 	seconds   int
 	staff     *display.Staff
+	renew     bool  // and it is to be asked for a new code: the last was too old, as well
 	err       error // why a good pass could not be kept
 }
 
@@ -81,7 +83,8 @@ func (k *Kiosk) judge(text string, at time.Time) ruling {
 		return r
 	}
 	k.parts.Clock.Hint(0)
-	admission, err := k.admit(p, at)
+	var admission journal.Admission
+	err = k.patiently(func() (err error) { admission, err = k.parts.Journal.Admit(p, at); return err })
 	var used *journal.UsedError
 	switch {
 	case errors.As(err, &used):
@@ -99,8 +102,9 @@ func (k *Kiosk) judge(text string, at time.Time) ruling {
 	return r
 }
 
-// admit keeps the visit, and asks the visitor for patience where the disk is slow.
-func (k *Kiosk) admit(p *pass.Pass, at time.Time) (journal.Admission, error) {
+// patiently writes to the journal, and asks the visitor for patience where the
+// disk is slow.
+func (k *Kiosk) patiently(write func() error) error {
 	var (
 		mu   sync.Mutex
 		done bool
@@ -109,16 +113,16 @@ func (k *Kiosk) admit(p *pass.Pass, at time.Time) (journal.Admission, error) {
 		mu.Lock()
 		defer mu.Unlock()
 		if !done {
-			k.face.verdict(pleaseWait, 0, nil, k.parts.Now())
-			k.parts.Voice.SayTimed(pleaseWait.prompt, nil, nil)
+			k.face.verdict(pleaseWait, display.State{}, k.parts.Now())
+			k.speech.say(pleaseWait.prompt, nil, nil)
 		}
 	})
 	defer slow.Stop()
-	a, err := k.parts.Journal.Admit(p, at)
+	err := write()
 	mu.Lock()
 	defer mu.Unlock()
 	done = true
-	return a, err
+	return err
 }
 
 func verdictOf(p *pass.Pass) Verdict {

@@ -26,18 +26,18 @@ type Kiosk struct {
 	face  *face
 	enrol *enrolling
 	codes presentations
-	// control belongs to the scanning goroutine.
+	// control and coach belong to the scanning goroutine.
 	control control
+	coach   coach
+	speech  speech
+	noticed atomic.Int64 // when a code was last found, ns after start
 	ready   chan struct{}
 	said    chan said
 	told    told
-	// undisturbed is until when nobody's refusal takes the screen from the
-	// visitor admitted last.
-	undisturbed time.Time
-	start       time.Time // carries its monotonic part, which no set clock moves
-	aiming      aiming
-	busy        atomic.Int64 // since when a frame is worked on, ns after start, 0 while waiting for one
-	count       atomic.Uint64
+	start   time.Time // carries its monotonic part, which no set clock moves
+	aiming  aiming
+	busy    atomic.Int64 // since when a frame is worked on, ns after start, 0 while waiting for one
+	count   atomic.Uint64
 }
 
 // New makes a kiosk; Run starts it.
@@ -51,7 +51,7 @@ func New(cfg Config, parts Parts) *Kiosk {
 	e := newEnrolling(parts.Enrol, parts.Now, parts.Log)
 	return &Kiosk{
 		cfg: cfg, parts: parts, enrol: e, face: newFace(parts.Screen, parts.Status),
-		ready: make(chan struct{}), said: make(chan said, 64), start: time.Now(),
+		speech: speech{voice: parts.Voice}, ready: make(chan struct{}), said: make(chan said, 64), start: time.Now(),
 	}
 }
 
@@ -80,6 +80,7 @@ func (k *Kiosk) Run(ctx context.Context) error {
 	g.Go(func() error { return k.scan(ctx) })
 	g.Go(func() error { return k.announce(ctx) })
 	g.Go(func() error { return k.tick(ctx) })
+	g.Go(func() error { return k.attend(ctx) })
 	g.Go(func() error { return k.enrol.run(ctx) })
 	close(k.ready)
 	return g.Wait()
@@ -126,7 +127,29 @@ func (k *Kiosk) frame(ctx context.Context, f camera.Frame) {
 			k.symbol(ctx, symbols[i].Text, f.At, decoded)
 		}
 	}
-	k.face.see(f.Gray, f.At, k.enrol.state(f.At))
+	base := k.enrol.state(f.At)
+	if base.Scene == display.Idle && k.parts.Findings != nil {
+		k.guide(&base, finding, f.At)
+	}
+	k.face.see(f.Gray, f.At, base)
+}
+
+// guide helps a visitor whose code is not read yet, by screen and ear.
+func (k *Kiosk) guide(s *display.State, f qr.Finding, at time.Time) {
+	a := k.coach.see(f, at, k.speech.busy())
+	if a.seen {
+		s.Scene = display.Seen
+	}
+	if f.Located {
+		k.noticed.Store(int64(time.Since(k.start)))
+	}
+	s.Hint, s.Located, s.X, s.Y = a.hint, a.seen && f.Located, f.X, f.Y
+	switch {
+	case a.say:
+		k.speech.say(hints[a.hint], nil, nil)
+	case a.tone && k.cfg.AimTone && !k.speech.busy():
+		k.parts.Voice.Aim(a.near)
+	}
 }
 
 func (k *Kiosk) tick(ctx context.Context) error {

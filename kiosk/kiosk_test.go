@@ -279,7 +279,7 @@ func TestStaffField(t *testing.T) {
 // TestNoLoudspeaker answers every prompt at once: the stages keep their order.
 func TestNoLoudspeaker(t *testing.T) {
 	bubble(t, setting{}, func(t *testing.T, r *rig) {
-		r.k.parts.Voice = mute{}
+		r.k.speech.voice = mute{}
 		r.show(r.pass(1, 0, nil))
 		_, events := r.record()
 		if len(events) != 2 || events[0].Stage != Decided || events[1].Stage != Ended {
@@ -291,6 +291,8 @@ func TestNoLoudspeaker(t *testing.T) {
 }
 
 type mute struct{}
+
+func (mute) Aim(float64) {}
 
 func (mute) SayTimed(_ audio.Prompt, _ func(), done func(audio.Outcome)) {
 	ended := make(chan struct{})
@@ -388,7 +390,7 @@ func TestAnswers(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	verdicts := []Verdict{Accepted, Verified, Used, OutOfOrder}
+	verdicts := []Verdict{Accepted, Verified, Used, OutOfOrder, StaffAdmitted, HelpCalled}
 	for _, r := range pass.Reasons() {
 		verdicts = append(verdicts, of(r))
 	}
@@ -418,7 +420,7 @@ func TestAnswers(t *testing.T) {
 		if !prompts[a.prompt] {
 			t.Errorf("%q says %q, which is no prompt", v, a.prompt)
 		}
-		if good := v == Accepted || v == Verified; good != (a.signal == lines.Accept) {
+		if good := v == Accepted || v == Verified || v == StaffAdmitted; good != (a.signal == lines.Accept) {
 			t.Errorf("%q lights %v", v, a.signal)
 		}
 		if a.hold < time.Second {

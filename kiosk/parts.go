@@ -40,12 +40,17 @@ type Trust interface{ Bundle() *pass.Bundle }
 type Journal interface {
 	Admit(*pass.Pass, time.Time) (journal.Admission, error)
 	Announced(journal.Admission, time.Time) error
+	// AdmitByStaff counts somebody without a pass.
+	AdmitByStaff(time.Time) error
 }
 
 // Voice says prompts, the newest first. started and done, which may be nil, are
 // called from another goroutine, done exactly once.
 type Voice interface {
 	SayTimed(p audio.Prompt, started func(), done func(audio.Outcome))
+	// Aim sounds a soft tone that rises with near, 0…1, and fades by itself soon
+	// after the last call. It never blocks.
+	Aim(near float64)
 }
 
 // Screen shows states; it never blocks.
@@ -88,6 +93,8 @@ type Config struct {
 	Skew        time.Duration // tolerance towards the phone's clock
 	AdmitUnsure bool          // admit and flag while nobody vouches for the clock
 	Staff       bool          // show the staff's field: vaccination
+	Corner      Corner        // where it is shown
+	AimTone     bool          // guide hands by a tone
 }
 
 // Parts are the devices and stores the loop runs on.
@@ -100,6 +107,8 @@ type Parts struct {
 	Screen  Screen
 	Lines   Lines
 	Clock   Clock
+	// Events are buttons and sensors; nil for none.
+	Events <-chan lines.Event
 	// Facility says the kind of facility, which chooses the policy in the bundle.
 	Facility func() string
 	// Enrol, if not nil, takes the enrolment codes shown to a fresh device.

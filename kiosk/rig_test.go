@@ -40,19 +40,22 @@ type rig struct {
 	screen  *screen
 	bundle  *pass.Bundle
 	clock   pass.Clock
+	events  chan lines.Event
 	hints   []time.Duration // what the clock was told
 	frames  chan camera.Frame
 	codes   map[*image.Gray]reading
 	stop    func()
 
-	mu     sync.Mutex
-	calls  []string
-	events []Event
+	mu    sync.Mutex
+	calls []string
+	told  []Event
+	see   qr.Finding // what the decoder says of pictures without a text
 }
 
 type reading struct {
-	texts []string
-	err   error
+	texts   []string
+	finding qr.Finding
+	err     error
 }
 
 // setting is what a test wants otherwise; fields may be nil.
@@ -67,7 +70,7 @@ type setting struct {
 
 func newRig(t testing.TB, s setting) *rig {
 	t.Helper()
-	r := &rig{t: t, path: s.path, frames: make(chan camera.Frame), codes: map[*image.Gray]reading{}, clock: pass.ClockSure}
+	r := &rig{t: t, path: s.path, frames: make(chan camera.Frame), codes: map[*image.Gray]reading{}, clock: pass.ClockSure, events: make(chan lines.Event)}
 	if r.path == "" {
 		r.path = filepath.Join(t.TempDir(), "journal.db")
 	}
@@ -84,9 +87,9 @@ func newRig(t testing.TB, s setting) *rig {
 		s.kind = "restaurant"
 	}
 	r.k = New(s.config, Parts{
-		Frames: r, Decoder: r, Trust: r, Journal: r.keeper, Voice: r.voice, Screen: r.screen, Lines: r, Clock: r,
+		Frames: r, Decoder: r, Trust: r, Journal: r.keeper, Voice: r.voice, Screen: r.screen, Lines: r, Clock: r, Findings: r, Events: r.events,
 		Facility: func() string { return s.kind }, Enrol: s.enrol, Status: s.status,
-		Observe: func(e Event) { r.mu.Lock(); r.events = append(r.events, e); r.mu.Unlock() },
+		Observe: func(e Event) { r.mu.Lock(); r.told = append(r.told, e); r.mu.Unlock() },
 		Now:     time.Now, Log: slog.New(slog.DiscardHandler),
 	})
 	return r
@@ -153,6 +156,19 @@ func (r *rig) hold(d time.Duration, texts ...string) {
 	}
 }
 
+// suffer holds something before the camera that cannot be read.
+func (r *rig) suffer(d time.Duration, p qr.Problem) {
+	for end := time.Now().Add(d); time.Now().Before(end); time.Sleep(50 * time.Millisecond) {
+		r.frame(reading{finding: qr.Finding{Problem: p, Located: p != qr.NoCode, X: 0.4, Y: 0.5}})
+	}
+}
+
+// press lets something happen at the lines.
+func (r *rig) press(e lines.Event) {
+	r.events <- e
+	synctest.Wait()
+}
+
 // said lists the prompts so far.
 func (r *rig) said() []audio.Prompt {
 	r.voice.mu.Lock()
@@ -170,7 +186,7 @@ func (r *rig) note(call string) {
 func (r *rig) record() ([]string, []Event) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	return slices.Clone(r.calls), slices.Clone(r.events)
+	return slices.Clone(r.calls), slices.Clone(r.told)
 }
 
 func (r *rig) wantSaid(want ...audio.Prompt) {
@@ -215,17 +231,21 @@ func (r *rig) Next(ctx context.Context) (camera.Frame, error) {
 
 func (r *rig) Decode(g *image.Gray) (symbols []qr.Symbol, err error) {
 	read := r.codes[g]
+	if r.see = read.finding; len(read.texts) > 0 {
+		r.see = qr.Finding{Problem: qr.None, Located: true, X: 0.5, Y: 0.5}
+	}
 	for _, text := range read.texts {
 		symbols = append(symbols, qr.Symbol{Text: text, Bytes: []byte(text)})
 	}
 	return symbols, read.err
 }
 
+func (r *rig) Finding() qr.Finding        { return r.see }
 func (r *rig) Bundle() *pass.Bundle       { return r.bundle }
 func (r *rig) State(time.Time) pass.Clock { return r.clock }
 func (r *rig) Hint(by time.Duration)      { r.hints = append(r.hints, by) }
 func (r *rig) Signal(s lines.Signal) {
-	r.note(map[lines.Signal]string{lines.Accept: "green", lines.Refuse: "red"}[s])
+	r.note(map[lines.Signal]string{lines.Accept: "green", lines.Refuse: "red", lines.Help: "help"}[s])
 }
 
 // keeper is the journal with the faults of a disk.
@@ -256,6 +276,19 @@ func (k *keeper) Announced(a journal.Admission, at time.Time) error {
 	return k.journal.Announced(a, at)
 }
 
+func (k *keeper) AdmitByStaff(at time.Time) error {
+	time.Sleep(k.slow)
+	if k.fault != nil && !k.persists {
+		return k.fault
+	}
+	err := k.journal.AdmitByStaff(at)
+	k.note("counted")
+	if k.fault != nil {
+		return k.fault
+	}
+	return err
+}
+
 // voice takes its time for each prompt, and cuts it short for the next.
 type voice struct {
 	*rig
@@ -264,6 +297,7 @@ type voice struct {
 	mu   sync.Mutex
 	said []audio.Prompt
 	end  func(audio.Outcome)
+	near float64 // of the tone
 }
 
 func (v *voice) SayTimed(p audio.Prompt, started func(), done func(audio.Outcome)) {
@@ -284,6 +318,8 @@ func (v *voice) SayTimed(p audio.Prompt, started func(), done func(audio.Outcome
 	time.AfterFunc(v.lasts, func() { end(audio.Heard) })
 	go started()
 }
+
+func (v *voice) Aim(near float64) { v.note("tone"); v.near = near }
 
 func (v *voice) cut() {
 	v.mu.Lock()

@@ -6,6 +6,8 @@ import (
 	"time"
 
 	"github.com/munjigi/munjigi/audio"
+	"github.com/munjigi/munjigi/display"
+	"github.com/munjigi/munjigi/display/lines"
 	"github.com/munjigi/munjigi/uplink/journal"
 )
 
@@ -20,12 +22,16 @@ func (k *Kiosk) tell(ctx context.Context, r ruling, at, decoded time.Time) {
 	if a.signal != 0 {
 		k.parts.Lines.Signal(a.signal)
 	}
-	k.face.verdict(a, r.seconds, r.staff, event.At)
-	if good {
-		k.undisturbed = event.At.Add(a.hold)
+	state, prompt := display.State{Seconds: r.seconds, Staff: r.staff, StaffOpen: r.staff != nil && k.cfg.Corner == CornerAtOnce}, a.prompt
+	if r.renew {
+		state.Hint, prompt = display.Renew, audio.Renew
+	}
+	k.face.verdict(a, state, event.At)
+	if a.signal == lines.Accept {
+		k.told.until(event.At.Add(a.hold))
 	}
 	k.parts.Observe(event) // first: without a loudspeaker the prompt ends at once
-	k.parts.Voice.SayTimed(a.prompt, func() {
+	k.speech.say(prompt, func() {
 		e := event
 		e.Stage, e.At = Started, k.parts.Now()
 		k.parts.Observe(e)
@@ -74,6 +80,9 @@ type said struct {
 type told struct {
 	mu  sync.Mutex
 	now map[journal.Admission]bool
+	// undisturbed is until when nobody's refusal takes the screen from the
+	// visitor admitted last.
+	undisturbed time.Time
 }
 
 // begin is false where the announcement is under way already.
@@ -91,11 +100,18 @@ func (t *told) begin(a journal.Admission) bool {
 	return true
 }
 
-// any says whether an admitted visitor is being told so at this moment.
-func (t *told) any() bool {
+// busy says whether an admitted visitor is being told so at a moment.
+func (t *told) busy(at time.Time) bool {
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	return len(t.now) > 0
+	return len(t.now) > 0 || at.Before(t.undisturbed)
+}
+
+// until keeps the screen for the visitor just admitted.
+func (t *told) until(at time.Time) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	t.undisturbed = at
 }
 
 func (t *told) end(a journal.Admission) {

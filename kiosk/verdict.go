@@ -18,6 +18,9 @@ const (
 	Verified   Verdict = "verified"     // policy verify-only: nothing is kept
 	Used       Verdict = "used"         // admitted and announced before
 	OutOfOrder Verdict = "out-of-order" // the visit could not be kept
+
+	StaffAdmitted Verdict = "staff-admitted" // without a pass, by the staff's button
+	HelpCalled    Verdict = "help-called"    // by the help button
 )
 
 // answer is how a verdict is said, shown and signalled.
@@ -34,6 +37,7 @@ type answer struct {
 const (
 	holdGood = 1500 * time.Millisecond
 	holdNext = 4 * time.Second
+	holdHelp = 10 * time.Second
 )
 
 var answers = map[Verdict]answer{
@@ -41,6 +45,9 @@ var answers = map[Verdict]answer{
 	Verified:   {display.VerifiedOnly, audio.Checked, lines.Accept, holdGood, true},
 	Used:       {display.Used, audio.Used, lines.Refuse, holdNext, true},
 	OutOfOrder: {display.OutOfOrder, audio.OutOfOrder, lines.Refuse, holdNext, false},
+
+	StaffAdmitted: {display.StaffAdmitted, audio.StaffAdmitted, lines.Accept, holdGood, true},
+	HelpCalled:    {display.HelpCalled, audio.HelpCalled, lines.Help, holdHelp, true},
 
 	of(pass.ReasonNotPass):      {display.NotAPass, audio.NotAPass, 0, holdNext, true},
 	of(pass.ReasonVersion):      {display.ReaderTooOld, audio.OutOfOrder, lines.Refuse, holdNext, true},
@@ -60,10 +67,19 @@ var answers = map[Verdict]answer{
 	of(pass.ReasonBundle):       {display.NoKeys, audio.OutOfOrder, lines.Refuse, holdNext, false},
 }
 
+// hints are how each hint is said.
+var hints = map[display.Hint]audio.Prompt{
+	display.Closer: audio.Closer, display.Farther: audio.Farther, display.Brighter: audio.Brighter, display.Dimmer: audio.Dimmer,
+	display.Glare: audio.Glare, display.HoldStill: audio.HoldStill, display.Straighter: audio.Straighter, display.Renew: audio.Renew,
+}
+
 // pleaseWait is said while a slow disk keeps a visit.
 var pleaseWait = answer{scene: display.Wait, prompt: audio.Wait, hold: holdNext}
 
-// good says that the visitor may enter.
+// good says that a pass was accepted and its visitor may enter.
 func (v Verdict) good() bool { return v == Accepted || v == Verified }
+
+// stale says that a newer code would have done.
+func (v Verdict) stale() bool { return v == Used || v == of(pass.ReasonExpired) }
 
 func of(r pass.Reason) Verdict { return Verdict(r.String()) }
