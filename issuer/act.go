@@ -35,25 +35,26 @@ func refuse(status int, key string) error { return &refusal{status, key} }
 
 // actions by the last part of their address.
 var actions = map[string]action{
-	"consent":          {"consent", (*call).agree, false},
-	"identity/choose":  {"identity", (*call).choose, true},
-	"identity/sms":     {"identity", (*call).beginSMS, true},
-	"identity/pass":    {"identity", (*call).beginPass, true},
-	"identity/number":  {"identity", (*call).beginNumber, true},
-	"identity/motp":    {"identity", (*call).beginOTP, false},
-	"identity/picture": {"identity", (*call).newPicture, true},
-	"identity/check":   {"identity", (*call).check, true},
-	"identity/resend":  {"identity", (*call).resend, true},
-	"identity/extend":  {"identity", (*call).extend, true},
-	"identity/cancel":  {"identity", (*call).cancel, true},
-	"guardian":         {"guardian", (*call).guardian, false},
-	"device":           {"device", (*call).bind, false},
-	"login":            {"login", (*call).login, false},
-	"other":            {"other", (*call).other, false},
-	"health":           {"me", (*call).loadHealth, false},
-	"health/withdraw":  {"me", (*call).withdrawHealth, false},
-	"withdraw":         {"withdraw", (*call).withdraw, false},
-	"passkeys/remove":  {"me", (*call).removePasskeys, false},
+	"consent":              {"consent", (*call).agree, false},
+	"identity/choose":      {"identity", (*call).choose, true},
+	"identity/sms":         {"identity", (*call).beginSMS, true},
+	"identity/pass":        {"identity", (*call).beginPass, true},
+	"identity/number":      {"identity", (*call).beginNumber, true},
+	"identity/motp":        {"identity", (*call).beginOTP, false},
+	"identity/certificate": {"identity", (*call).beginCertificate, false},
+	"identity/picture":     {"identity", (*call).newPicture, true},
+	"identity/check":       {"identity", (*call).check, true},
+	"identity/resend":      {"identity", (*call).resend, true},
+	"identity/extend":      {"identity", (*call).extend, true},
+	"identity/cancel":      {"identity", (*call).cancel, true},
+	"guardian":             {"guardian", (*call).guardian, false},
+	"device":               {"device", (*call).bind, false},
+	"login":                {"login", (*call).login, false},
+	"other":                {"other", (*call).other, false},
+	"health":               {"me", (*call).loadHealth, false},
+	"health/withdraw":      {"me", (*call).withdrawHealth, false},
+	"withdraw":             {"withdraw", (*call).withdraw, false},
+	"passkeys/remove":      {"me", (*call).removePasskeys, false},
 }
 
 // sessionLocks make one browser's actions happen one after another: two tabs
@@ -160,6 +161,7 @@ type Waiting struct {
 	Left   int64  `json:"left"`             // milliseconds
 	Number string `json:"number,omitempty"` // to be typed into the PASS app
 	Tries  int    `json:"tries"`
+	Signed string `json:"signed,omitempty"` // certificate: what its key is to sign
 }
 
 func (c *call) state() State {
@@ -177,6 +179,9 @@ func (c *call) state() State {
 	}
 	if f := c.visit.Flow; f != nil && f.Attempt != nil {
 		st.Attempt = &Waiting{Method: f.Method, Left: max(0, f.Attempt.Until.Sub(c.now).Milliseconds()), Number: f.Attempt.Number, Tries: f.Attempt.Tries}
+		if f.Method == byCertificate {
+			st.Attempt.Signed = identity.SignedText(f.Attempt.Asker, f.Attempt.Code)
+		}
 	}
 	return st
 }
@@ -287,12 +292,17 @@ func failed(err error) error {
 	for e, key := range map[error]string{
 		identity.ErrForm: "err_form", identity.ErrWrong: "err_wrong", identity.ErrTries: "err_tries", identity.ErrExpired: "err_expired",
 		identity.ErrPending: "err_pending", identity.ErrRefused: "err_refused", identity.ErrMismatch: "err_mismatch",
-		identity.ErrLimit: "err_limit", identity.ErrLocked: "err_locked",
+		identity.ErrLimit: "err_limit", identity.ErrLocked: "err_locked", identity.ErrAway: "err_away",
+		identity.ErrCertUnfit: "err_cert_unfit", identity.ErrCertUnknown: "err_cert_unknown", identity.ErrCertExpired: "err_cert_expired",
+		identity.ErrCertRevoked: "err_cert_revoked", identity.ErrCertOther: "err_cert_other",
 	} {
 		if errors.Is(err, e) {
 			status := http.StatusUnprocessableEntity
-			if e == identity.ErrLimit {
+			switch e {
+			case identity.ErrLimit:
 				status = http.StatusTooManyRequests
+			case identity.ErrAway:
+				status = http.StatusServiceUnavailable
 			}
 			return refuse(status, key)
 		}

@@ -1,6 +1,6 @@
 // Package issuer is the issuers' server, the phone's side: a visitor chooses a
-// brand, consents, is verified (SMS, PASS, mOTP), binds the phone and shows a QR
-// code that lives 15 seconds.
+// brand, consents, is verified (SMS, PASS, certificate, mOTP), binds the phone
+// and shows a QR code that lives 15 seconds.
 //
 // [New] makes a [Server] of brands, which are files (configs/brands). What comes
 // next for a visitor is decided in one place (step.go); pages and JSON API do
@@ -20,6 +20,7 @@ import (
 	"time"
 
 	"github.com/munjigi/munjigi/configs"
+	"github.com/munjigi/munjigi/issuer/identity"
 	"github.com/munjigi/munjigi/pass"
 )
 
@@ -42,11 +43,17 @@ type Brand struct {
 	PIN         bool      `toml:"pin"`           // opens the brand's pages
 	Vaccination bool      `toml:"vaccination"`
 	Consents    []Consent `toml:"consents"`
+	Certificate struct {
+		CA  string `toml:"ca"`  // file, "": the way is not offered
+		CRL string `toml:"crl"` // file
+	} `toml:"certificate"`
 
 	File string `toml:"-"` // its name in the folder of brands
 
 	Key  ed25519.PrivateKey `toml:"-"` // signs its passes
 	Next []DatedKey         `toml:"-"` // sign them from later days on
+
+	Authorities *identity.Authorities `toml:"-"` // of Certificate
 }
 
 // DatedKey is a key that signs from a moment on. Whoever verifies must know it
@@ -160,18 +167,24 @@ func (b *Brand) check() error {
 		return fmt.Errorf("reverify_days is %d, want 0 to 365", b.Reverify)
 	}
 	if len(b.Methods) == 0 {
-		return errors.New("methods: there must be at least one of sms, pass, motp")
+		return errors.New("methods: there must be at least one of " + strings.Join(methods, ", "))
 	}
 	for _, m := range b.Methods {
 		if !slices.Contains(methods, m) {
-			return fmt.Errorf("methods: there is no %q, choose of sms, pass, motp", m)
+			return fmt.Errorf("methods: there is no %q, choose of %s", m, strings.Join(methods, ", "))
 		}
+	}
+	if (b.Certificate.CA == "") != (b.Certificate.CRL == "") {
+		return errors.New("certificate: ca and crl go together: without a list of revoked certificates nobody can be verified")
 	}
 	return b.checkConsents()
 }
 
 // methods are the ways to verify an identity that pages exist for.
-var methods = []string{"sms", "pass", "motp"}
+var methods = []string{"sms", "pass", byCertificate, "motp"}
+
+// byCertificate is offered only where authorities are configured.
+const byCertificate = "certificate"
 
 func (b *Brand) checkConsents() error {
 	seen := map[string]bool{}

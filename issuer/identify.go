@@ -58,10 +58,11 @@ func (c *call) newPicture(url.Values) error {
 	return c.save(false)
 }
 
-func (c *call) beginSMS(in url.Values) error    { return c.begin("sms", in) }
-func (c *call) beginPass(in url.Values) error   { return c.begin("pass", in) }
-func (c *call) beginOTP(in url.Values) error    { return c.begin("motp", in) }
-func (c *call) beginNumber(in url.Values) error { return c.begin("number", in) }
+func (c *call) beginSMS(in url.Values) error         { return c.begin("sms", in) }
+func (c *call) beginPass(in url.Values) error        { return c.begin("pass", in) }
+func (c *call) beginOTP(in url.Values) error         { return c.begin("motp", in) }
+func (c *call) beginNumber(in url.Values) error      { return c.begin("number", in) }
+func (c *call) beginCertificate(in url.Values) error { return c.begin(byCertificate, in) }
 
 // begin starts an attempt. "number" is PASS without a form.
 func (c *call) begin(kind string, in url.Values) error {
@@ -88,7 +89,7 @@ func (c *call) begin(kind string, in url.Values) error {
 	}
 	claim := identity.Claim{Name: in.Get("name"), Phone: in.Get("phone"), Carrier: in.Get("carrier")}
 	switch kind {
-	case "sms":
+	case "sms", byCertificate:
 		claim.Birth, claim.Sex = in.Get("birth"), in.Get("sex")
 		// 내국인/외국인 stands in the digit, too: who ticks one and writes the other has slipped.
 		if nation := in.Get("nation"); nation != "" && (nation == "foreign") != (claim.Sex >= "5") {
@@ -97,7 +98,7 @@ func (c *call) begin(kind string, in url.Values) error {
 	case "number":
 		claim = identity.Claim{}
 	}
-	f.Attempt, err = c.s.methods[method].Begin(c.r.Context(), c.now, c.brand.Name, claim)
+	f.Attempt, err = c.s.method(c.brand, method).Begin(c.r.Context(), c.now, c.brand.Name, claim)
 	if err != nil {
 		f.Attempt = nil
 		return failed(err)
@@ -136,7 +137,14 @@ func (c *call) check(in url.Values) error {
 	if !c.wanted() || f == nil || f.Attempt == nil {
 		return nil
 	}
-	id, err := c.s.methods[f.Method].Check(c.r.Context(), c.now, f.Attempt, in.Get("code"))
+	answer := in.Get("code")
+	if f.Method == byCertificate {
+		answer = in.Get("certificate") + "." + in.Get("signature")
+	}
+	id, err := c.s.method(c.brand, f.Method).Check(c.r.Context(), c.now, f.Attempt, answer)
+	if errors.Is(err, identity.ErrAway) {
+		c.s.Log.Error("an identity is not verified: somebody who must be asked does not answer", "brand", c.brand.ID, "method", f.Method, "error", err)
+	}
 	if err != nil {
 		// An SMS whose time is over can be sent again.
 		if identity.Over(err) && !(f.Method == "sms" && errors.Is(err, identity.ErrExpired)) {

@@ -9,6 +9,7 @@ import (
 	"log/slog"
 	"net"
 	"net/http"
+	"slices"
 	"sync"
 	"time"
 
@@ -42,13 +43,14 @@ type Config struct {
 // Server makes passes and the pages that lead to them.
 type Server struct {
 	Config
-	brands   map[string]*Brand
-	pages    *pages
-	inbox    *identity.Inbox // nil: messages are sent
-	methods  map[string]identity.Method
-	sms      *identity.SMS
-	pass     *identity.Pass
-	accounts *identity.Accounts
+	brands      map[string]*Brand
+	pages       *pages
+	inbox       *identity.Inbox // nil: messages are sent
+	methods     map[string]identity.Method
+	certificate map[string]identity.Method // by brand: each believes others
+	sms         *identity.SMS
+	pass        *identity.Pass
+	accounts    *identity.Accounts
 
 	keys      sync.RWMutex // guards the brands' Next
 	locks     sessionLocks
@@ -65,7 +67,7 @@ func New(c Config) (*Server, error) {
 		return nil, errors.New("issuer: the helpline needs a number and its hours in both languages")
 	}
 	s := &Server{
-		Config: c, brands: make(map[string]*Brand, len(c.Brands)),
+		Config: c, brands: make(map[string]*Brand, len(c.Brands)), certificate: map[string]identity.Method{},
 		addresses: limiter{burst: 600, refill: time.Second / 10}, // carriers put many phones behind one address
 		people:    limiter{burst: 10, refill: 3 * time.Second},   // renewals take one in 15 s
 	}
@@ -79,6 +81,12 @@ func New(c Config) (*Server, error) {
 		}
 		if s.brands[b.ID] != nil {
 			return nil, fmt.Errorf("issuer: brand %q stands twice", b.ID)
+		}
+		if b.Authorities == nil {
+			b.Methods = slices.DeleteFunc(slices.Clone(b.Methods), func(m string) bool { return m == byCertificate })
+		}
+		if len(b.Methods) == 0 {
+			return nil, fmt.Errorf("issuer: brand %q verifies by certificate alone and has no certificate.ca", b.ID)
 		}
 		s.brands[b.ID] = b
 	}
@@ -100,11 +108,24 @@ func New(c Config) (*Server, error) {
 	s.sms = &identity.SMS{Docs: s.Store, Gateway: s.Gateway, Subscribers: s.Subscribers}
 	s.pass = &identity.Pass{Docs: s.Store, Accounts: s.accounts, Subscribers: s.Subscribers}
 	s.methods = map[string]identity.Method{"sms": s.sms, "pass": s.pass, "motp": &identity.OTP{Accounts: s.accounts, Subscribers: s.Subscribers}}
+	for _, b := range s.brands {
+		if b.Authorities != nil {
+			s.certificate[b.ID] = &identity.Certificate{Authorities: b.Authorities, Subscribers: s.Subscribers}
+		}
+	}
 	var err error
 	if s.pages, err = newPages(c.Brands); err != nil {
 		return nil, err
 	}
 	return s, nil
+}
+
+// method is a way to verify an identity, as a brand has it.
+func (s *Server) method(b *Brand, name string) identity.Method {
+	if name == byCertificate {
+		return s.certificate[b.ID]
+	}
+	return s.methods[name]
 }
 
 // ErrBrand is returned for a brand this issuer does not have.

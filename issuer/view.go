@@ -25,7 +25,8 @@ type view struct {
 	Screens  int
 	Flow     *flow
 	Carriers []identity.Carrier
-	Left     int64 // milliseconds of the attempt or code
+	Left     int64  // milliseconds of the attempt or code
+	Signed   string // what a certificate's key is to sign
 	QR       template.HTML
 	Link     string
 	Proof    string
@@ -99,6 +100,9 @@ func (c *call) identityView(v *view) (page string, err error) {
 		return "form_" + f.Method, nil
 	}
 	v.Left = max(0, f.Attempt.Until.Sub(c.now).Milliseconds())
+	if f.Method == byCertificate {
+		v.Signed = identity.SignedText(f.Attempt.Asker, f.Attempt.Code)
+	}
 	if f.Attempt.Number != "" {
 		v.Link = c.s.origin(c.r) + "/app/pass?number=" + f.Attempt.Number
 		code, err := symbol.Encode(v.Link)

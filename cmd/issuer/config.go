@@ -14,6 +14,7 @@ import (
 
 	"github.com/munjigi/munjigi/configs"
 	"github.com/munjigi/munjigi/issuer"
+	"github.com/munjigi/munjigi/issuer/identity"
 	"github.com/munjigi/munjigi/issuer/store"
 )
 
@@ -31,8 +32,10 @@ type file struct {
 		Hours   string `toml:"hours"`
 		HoursEN string `toml:"hours_en"`
 	} `toml:"helpline"`
-	SMS    hook `toml:"sms"`
-	Health struct {
+	Metrics     string `toml:"metrics"`
+	SMS         hook   `toml:"sms"`
+	Subscribers hook   `toml:"subscribers"`
+	Health      struct {
 		hook
 		File string `toml:"file"`
 	} `toml:"health"`
@@ -84,7 +87,7 @@ func load(path string) (*file, []issuer.Brand, error) {
 	if f.Health.URL != "" && f.Health.File != "" {
 		return nil, nil, fmt.Errorf("%s: health has url and file: choose one", path)
 	}
-	for _, p := range []*string{&f.Brands, &f.TLS.Cert, &f.TLS.Key, &f.Database, &f.DataKey, &f.DayKeys, &f.SMS.TokenFile, &f.Health.TokenFile, &f.Health.File, &f.Trace.Roster, &f.Trace.Keys, &f.Trace.Log} {
+	for _, p := range []*string{&f.Brands, &f.TLS.Cert, &f.TLS.Key, &f.Database, &f.DataKey, &f.DayKeys, &f.SMS.TokenFile, &f.Subscribers.TokenFile, &f.Health.TokenFile, &f.Health.File, &f.Trace.Roster, &f.Trace.Keys, &f.Trace.Log} {
 		*p = in(*p)
 	}
 	brands, err := issuer.LoadBrands(os.DirFS(f.Brands))
@@ -97,8 +100,15 @@ func load(path string) (*file, []issuer.Brand, error) {
 		if b.Key, err = configs.ReadKey(b.KeyFile); err != nil {
 			return nil, nil, fmt.Errorf("brand %q: %w", b.ID, err)
 		}
-		if b.Next, err = nextKeys(b.KeyFile); err != nil {
+		next, err := nextKeys(b.KeyFile)
+		if err != nil {
 			return nil, nil, fmt.Errorf("brand %q: %w", b.ID, err)
+		}
+		b.Next = dated(next)
+		if b.Certificate.CA != "" {
+			if b.Authorities, err = identity.OpenAuthorities(in(b.Certificate.CA), in(b.Certificate.CRL)); err != nil {
+				return nil, nil, fmt.Errorf("brand %q: %w", b.ID, err)
+			}
 		}
 	}
 	return f, brands, nil
@@ -119,7 +129,7 @@ func initialise(dir string, now time.Time, stdout, stderr io.Writer) error {
 		return err
 	}
 	for _, b := range brands {
-		if _, err := configs.CreateKey(filepath.Join(dir, b.KeyFile)); err != nil {
+		if _, err := createKey(filepath.Join(dir, b.KeyFile), now.UTC().Truncate(24*time.Hour)); err != nil {
 			return err
 		}
 		name := filepath.Join("brands", b.File)
@@ -138,28 +148,5 @@ func initialise(dir string, now time.Time, stdout, stderr io.Writer) error {
 		return fmt.Errorf("write the configuration: %w", err)
 	}
 	fmt.Fprintf(stderr, "made %s with issuer.toml, %d brands, a key for each, and the key of the database (keep a copy of it elsewhere)\nnext: paste what follows into registry.toml, then issuer serve -config %s\n", dir, len(brands), path)
-	return printKeys(path, now, stdout)
-}
-
-// printKeys prints the brands' public keys as blocks for `registry issuer add`:
-// the first to be used from now on, the others from their day on, each for a year.
-func printKeys(path string, now time.Time, stdout io.Writer) error {
-	_, brands, err := load(path)
-	if err != nil {
-		return err
-	}
-	from := now.UTC().Truncate(24 * time.Hour)
-	for _, b := range brands {
-		fmt.Fprintf(stdout, "\n[[issuers]] # %s\nid = %q\n", b.NameEN, b.ID)
-		printKey(stdout, issuer.DatedKey{From: from, Key: b.Key})
-		for _, k := range b.Next {
-			printKey(stdout, k)
-		}
-	}
-	return nil
-}
-
-func printKey(stdout io.Writer, k issuer.DatedKey) {
-	fmt.Fprintf(stdout, "[[issuers.keys]]\npublic     = \"%s\"\nnot_before = %s\nnot_after  = %s\n",
-		configs.Public(k.Key), k.From.Format(time.RFC3339), k.From.AddDate(1, 0, 0).Format(time.RFC3339))
+	return printKeys(path, stdout)
 }

@@ -21,7 +21,9 @@ const usage = `issuer makes the 15-second codes that visitors show.
   issuer keys [-config FILE]       print the brands' public keys for registry issuer add
   issuer rotate [-config FILE] BRAND
                                    make a brand's next key, which signs in 35 days
+  issuer check [-config FILE]      say what must be put right, and which keys run out
   issuer serve [-config FILE]      run the server
+  issuer testca                    an authority for trying certificates out
   issuer version                   say which version this is
 
 Without sms.url in issuer.toml, codes by SMS stand on a page that anybody can
@@ -60,7 +62,9 @@ func run(ctx context.Context, args []string, now func() time.Time, stdout, stder
 			return errUsage
 		}
 		return initialise(args[1], now(), stdout, stderr)
-	case "keys", "serve", "rotate":
+	case "testca":
+		return testCA(args[1:], now(), stderr)
+	case "keys", "serve", "rotate", "check":
 		if err := flags.Parse(args[1:]); err != nil {
 			return errUsage // flag has printed it
 		}
@@ -75,8 +79,11 @@ func run(ctx context.Context, args []string, now func() time.Time, stdout, stder
 			fmt.Fprintf(stderr, "%s: what is %q?\n", flags.Name(), flags.Arg(0))
 			return errUsage
 		}
-		if args[0] == "keys" {
-			return printKeys(*path, now(), stdout)
+		switch args[0] {
+		case "keys":
+			return printKeys(*path, stdout)
+		case "check":
+			return check(*path, now(), stdout)
 		}
 		return serve(ctx, *path, now, stderr)
 	case "version":

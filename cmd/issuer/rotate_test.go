@@ -92,7 +92,7 @@ func TestHundredDays(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			if err := server.Rotate("kko", next); err != nil { // as followKeys does
+			if err := server.Rotate("kko", dated(next)); err != nil { // as follow does
 				t.Fatal(err)
 			}
 		case 11:

@@ -41,6 +41,9 @@ func serve(ctx context.Context, path string, now func() time.Time, stderr io.Wri
 	if c.Gateway, err = f.gateway(); err != nil {
 		return fmt.Errorf("%s: sms: %w", path, err)
 	}
+	if c.Subscribers, err = f.subscribers(); err != nil {
+		return fmt.Errorf("%s: subscribers: %w", path, err)
+	}
 	if c.Health, err = f.health(); err != nil {
 		return fmt.Errorf("%s: health: %w", path, err)
 	}
@@ -71,19 +74,33 @@ func serve(ctx context.Context, path string, now func() time.Time, stderr io.Wri
 	if c.Gateway == nil {
 		log.Warn("sms.url is not set: every code by sms can be read by anybody on the page /app/sms")
 	}
+	if c.Subscribers == nil {
+		log.Warn("subscribers.url is not set: no carrier is asked whether a line is the person's")
+	}
+	numbers := newMetrics()
 	all := []tasks.Task{
 		tasks.Func{Name: "server", Do: func(ctx context.Context) error { return server.Serve(ctx, l) }},
-		tasks.Func{Name: "keys", Do: func(ctx context.Context) error { return followKeys(ctx, server, brands, log) }},
+		tasks.Func{Name: "keys", Do: func(ctx context.Context) error { return follow(ctx, server, brands, numbers, now, log) }},
 		issuer.NewRetention(server),
 	}
 	if desk != nil {
 		all = append(all, tasks.Func{Name: "trace desk", Do: desk.run})
 	}
+	if f.Metrics != "" {
+		m, err := new(net.ListenConfig).Listen(ctx, "tcp", f.Metrics)
+		if err != nil {
+			return errors.Join(fmt.Errorf("listen for metrics (set metrics to a free address): %w", err), l.Close())
+		}
+		all = append(all, tasks.Func{Name: "metrics", Do: func(ctx context.Context) error { return numbers.serve(ctx, m, log) }})
+	}
 	return tasks.Run(ctx, log, func() {}, all...)
 }
 
-// patience is how long the sms gateway and the health authority may take.
-const patience = 5 * time.Second
+// client is for those who are asked about people: they have 5 s, and nobody is
+// spoken of where an answer leads elsewhere.
+func client() *http.Client {
+	return &http.Client{Timeout: 5 * time.Second, CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }}
+}
 
 // gateway is nil where messages are to stand on a page.
 func (f *file) gateway() (identity.Gateway, error) {
@@ -94,7 +111,19 @@ func (f *file) gateway() (identity.Gateway, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &identity.HTTPGateway{URL: f.SMS.URL, Token: token, Client: &http.Client{Timeout: patience}}, nil
+	return &identity.HTTPGateway{URL: f.SMS.URL, Token: token, Client: client()}, nil
+}
+
+// subscribers is nil where no carrier is asked.
+func (f *file) subscribers() (identity.Subscribers, error) {
+	if f.Subscribers.URL == "" {
+		return nil, nil
+	}
+	token, err := f.Subscribers.token()
+	if err != nil {
+		return nil, err
+	}
+	return &identity.HTTPSubscribers{URL: f.Subscribers.URL, Token: token, Client: client()}, nil
 }
 
 // health is nil where there is no source of records.
@@ -109,5 +138,5 @@ func (f *file) health() (issuer.HealthSource, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &issuer.HTTPHealth{URL: f.Health.URL, Token: token, Client: &http.Client{Timeout: patience}}, nil
+	return &issuer.HTTPHealth{URL: f.Health.URL, Token: token, Client: client()}, nil
 }

@@ -20,28 +20,72 @@ type HTTPGateway struct {
 
 // Send implements Gateway. Its errors name neither number nor text.
 func (g *HTTPGateway) Send(ctx context.Context, number, text string) error {
-	body, err := json.Marshal(map[string]string{"to": number, "text": text})
+	resp, err := post(ctx, g.Client, g.URL, g.Token, map[string]string{"to": number, "text": text})
 	if err != nil {
-		return err
-	}
-	req, err := http.NewRequestWithContext(ctx, http.MethodPost, g.URL, bytes.NewReader(body))
-	if err != nil {
-		return fmt.Errorf("sms.url: %w", err)
-	}
-	req.Header.Set("Content-Type", "application/json")
-	if g.Token != "" {
-		req.Header.Set("Authorization", "Bearer "+g.Token)
-	}
-	resp, err := g.Client.Do(req)
-	if err != nil {
-		return fmt.Errorf("reach the sms gateway: %w", err)
+		return fmt.Errorf("reach the sms gateway (sms.url): %w", err)
 	}
 	defer resp.Body.Close()
-	io.Copy(io.Discard, io.LimitReader(resp.Body, 4<<10)) // so that the connection is used again
+	io.Copy(io.Discard, io.LimitReader(resp.Body, maxAnswer)) // so that the connection is used again
 	if resp.StatusCode/100 != 2 {
 		return fmt.Errorf("the sms gateway answers %s", resp.Status)
 	}
 	return nil
+}
+
+// HTTPSubscribers asks the carriers' data source over HTTP: POST the Identity
+// as JSON, with the token as a bearer's. 200 brings {"match": true}, or false
+// where the carrier knows the line otherwise; 404, that it knows no such line.
+type HTTPSubscribers struct {
+	URL, Token string
+	Client     *http.Client // with a timeout
+}
+
+// maxAnswer is how much of an answer is read, in bytes.
+const maxAnswer = 4 << 10
+
+// Confirm implements Subscribers. Whatever is no clear yes or no is ErrAway, and
+// says nothing of the person.
+func (s *HTTPSubscribers) Confirm(ctx context.Context, id Identity) error {
+	resp, err := post(ctx, s.Client, s.URL, s.Token, id)
+	if err != nil {
+		return fmt.Errorf("%w: reach the carriers (subscribers.url): %w", ErrAway, err)
+	}
+	defer resp.Body.Close()
+	body, err := io.ReadAll(io.LimitReader(resp.Body, maxAnswer))
+	switch {
+	case resp.StatusCode == http.StatusNotFound:
+		return ErrMismatch
+	case resp.StatusCode != http.StatusOK:
+		return fmt.Errorf("%w: the carriers answer %s", ErrAway, resp.Status)
+	case err != nil:
+		return fmt.Errorf("%w: hear the carriers out: %w", ErrAway, err)
+	}
+	var v struct {
+		Match *bool `json:"match"`
+	}
+	if json.Unmarshal(body, &v) != nil || v.Match == nil {
+		return fmt.Errorf("%w: the carriers answer something else than match true or false", ErrAway)
+	}
+	if !*v.Match {
+		return ErrMismatch
+	}
+	return nil
+}
+
+func post(ctx context.Context, client *http.Client, url, token string, v any) (*http.Response, error) {
+	body, err := json.Marshal(v)
+	if err != nil {
+		return nil, err
+	}
+	req, err := http.NewRequestWithContext(ctx, http.MethodPost, url, bytes.NewReader(body))
+	if err != nil {
+		return nil, err
+	}
+	req.Header.Set("Content-Type", "application/json")
+	if token != "" {
+		req.Header.Set("Authorization", "Bearer "+token)
+	}
+	return client.Do(req)
 }
 
 // Message is one in the local inbox.

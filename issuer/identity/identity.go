@@ -1,6 +1,7 @@
-// Package identity verifies who holds a phone, in the three ways that Korean
+// Package identity verifies who holds a phone, in the four ways that Korean
 // sites offer: a code by SMS, an approval in the PASS app, a code of the mOTP
-// app. Each is a [Method]; the two apps' accounts are [Accounts].
+// app, a signature with a certificate. Each is a [Method]; the two apps'
+// accounts are [Accounts].
 //
 // The carriers stand behind two interfaces, [Gateway] and [Subscribers].
 package identity
@@ -8,6 +9,7 @@ package identity
 import (
 	"context"
 	"errors"
+	"fmt"
 	"regexp"
 	"slices"
 	"strings"
@@ -56,8 +58,7 @@ type Method interface {
 	// number is known.
 	Begin(ctx context.Context, now time.Time, asker string, c Claim) (*Attempt, error)
 	// Check ends it. answer is what was typed, "" where nothing is. On an error
-	// other than ErrPending and ErrWrong the attempt is over; a changes in any
-	// case and must be kept.
+	// the attempt may be over, see Over; a changes in any case and must be kept.
 	Check(ctx context.Context, now time.Time, a *Attempt, answer string) (Identity, error)
 }
 
@@ -72,7 +73,27 @@ var (
 	ErrMismatch = errors.New("the carrier does not confirm these data")
 	ErrLimit    = errors.New("too many messages")
 	ErrLocked   = errors.New("locked after too many wrong entries")
+	// ErrAway: somebody who must be asked does not answer. The attempt stays.
+	ErrAway = errors.New("somebody who must be asked does not answer")
+
+	// ErrCertificate is every certificate's that is not accepted; another may be.
+	ErrCertificate = errors.New("the certificate is not accepted")
+	ErrCertUnfit   = fmt.Errorf("%w: it is none, or its key has not signed", ErrCertificate)
+	ErrCertUnknown = fmt.Errorf("%w: nobody known has signed it", ErrCertificate)
+	ErrCertExpired = fmt.Errorf("%w: it is out of date", ErrCertificate)
+	ErrCertRevoked = fmt.Errorf("%w: it is revoked", ErrCertificate)
+	ErrCertOther   = fmt.Errorf("%w: it is somebody else's", ErrCertificate)
 )
+
+// Over says whether an error ends an attempt.
+func Over(err error) bool {
+	for _, goesOn := range []error{nil, ErrPending, ErrWrong, ErrAway, ErrCertificate} {
+		if errors.Is(err, goesOn) {
+			return false
+		}
+	}
+	return true
+}
 
 // Gateway sends short messages. number has digits only; text is never logged.
 type Gateway interface {
@@ -80,7 +101,7 @@ type Gateway interface {
 }
 
 // Subscribers is the carriers' answer whether a claim is true of the line:
-// nil, or ErrMismatch.
+// nil, ErrMismatch, or ErrAway where there is none.
 type Subscribers interface {
 	Confirm(ctx context.Context, id Identity) error
 }

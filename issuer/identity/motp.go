@@ -72,6 +72,8 @@ func (o *OTP) Check(ctx context.Context, now time.Time, a *Attempt, answer strin
 	if err != nil {
 		return Identity{}, err
 	}
-	a.Tries = MaxWrong
-	return id, o.Subscribers.Confirm(ctx, id)
+	if err = o.Subscribers.Confirm(ctx, id); !errors.Is(err, ErrAway) {
+		a.Tries = MaxWrong
+	}
+	return id, err
 }

@@ -89,17 +89,20 @@ func (p *Pass) Check(ctx context.Context, now time.Time, a *Attempt, _ string) (
 	case r.State == "":
 		return Identity{}, ErrPending
 	}
+	result := ErrMismatch
+	switch r.State {
+	case "approved":
+		if result = p.Subscribers.Confirm(ctx, r.Result); errors.Is(result, ErrAway) {
+			return Identity{}, result // the approval waits until the carrier answers
+		}
+	case "refused":
+		result = ErrRefused
+	}
 	// It is answered: nobody else may take the answer.
 	if err := p.Docs.Change(ctx, requests, a.Request, now, func(d *store.Document) error { d.Data = nil; return nil }); err != nil {
 		return Identity{}, err
 	}
-	switch r.State {
-	case "approved":
-		return r.Result, p.Subscribers.Confirm(ctx, r.Result)
-	case "refused":
-		return Identity{}, ErrRefused
-	}
-	return Identity{}, ErrMismatch
+	return r.Result, result
 }
 
 // Requests are those that wait for an account's number.
@@ -166,9 +169,4 @@ func (p *Pass) Answer(ctx context.Context, now time.Time, v Account, id []byte, 
 		d.Data, err = json.Marshal(r)
 		return err
 	})
-}
-
-// Over says whether an error ends an attempt.
-func Over(err error) bool {
-	return err != nil && !errors.Is(err, ErrPending) && !errors.Is(err, ErrWrong)
 }

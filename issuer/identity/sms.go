@@ -5,6 +5,7 @@ import (
 	"crypto/rand"
 	"crypto/subtle"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"math/big"
 	"time"
@@ -106,12 +107,14 @@ func (s *SMS) Check(ctx context.Context, now time.Time, a *Attempt, answer strin
 		}
 		return Identity{}, ErrWrong
 	}
-	a.Tries = MaxTries // a code is used once
 	id, err := a.Claim.identity(now)
 	if err != nil {
 		return Identity{}, err
 	}
-	return id, s.Subscribers.Confirm(ctx, id)
+	if err = s.Subscribers.Confirm(ctx, id); !errors.Is(err, ErrAway) {
+		a.Tries = MaxTries // a code is used once
+	}
+	return id, err
 }
 
 // number is n random decimal digits.
