@@ -239,6 +239,19 @@ func TestAskedToRenew(t *testing.T) {
 	})
 }
 
+// TestFlash holds that an answer flashes where nobody can hear it.
+func TestFlash(t *testing.T) {
+	for _, muted := range []bool{false, true} {
+		bubble(t, setting{}, func(t *testing.T, r *rig) {
+			r.k.parts.Muted = func() bool { return muted }
+			r.show(r.pass(1, 0, nil))
+			if got := r.screen.now(); got.Flash != muted {
+				t.Errorf("muted %v: the screen flashes: %v", muted, got.Flash)
+			}
+		})
+	}
+}
+
 // TestCoaching shows and says what is wrong, and the answer comes through it.
 func TestCoaching(t *testing.T) {
 	bubble(t, setting{config: Config{Skew: pass.Skew, AimTone: true}}, func(t *testing.T, r *rig) {

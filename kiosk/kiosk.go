@@ -45,6 +45,9 @@ func New(cfg Config, parts Parts) *Kiosk {
 	if parts.Observe == nil {
 		parts.Observe = func(Event) {}
 	}
+	if parts.Muted == nil {
+		parts.Muted = func() bool { return false }
+	}
 	if parts.Status == nil {
 		parts.Status = func() display.Status { return display.Status{} }
 	}

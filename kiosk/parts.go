@@ -109,6 +109,9 @@ type Parts struct {
 	Clock   Clock
 	// Events are buttons and sensors; nil for none.
 	Events <-chan lines.Event
+	// Muted says whether the voice is silenced by choice, so that the screen
+	// flashes instead; nil for never.
+	Muted func() bool
 	// Facility says the kind of facility, which chooses the policy in the bundle.
 	Facility func() string
 	// Enrol, if not nil, takes the enrolment codes shown to a fresh device.

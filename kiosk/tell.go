@@ -22,7 +22,7 @@ func (k *Kiosk) tell(ctx context.Context, r ruling, at, decoded time.Time) {
 	if a.signal != 0 {
 		k.parts.Lines.Signal(a.signal)
 	}
-	state, prompt := display.State{Seconds: r.seconds, Staff: r.staff, StaffOpen: r.staff != nil && k.cfg.Corner == CornerAtOnce}, a.prompt
+	state, prompt := display.State{Seconds: r.seconds, Staff: r.staff, StaffOpen: r.staff != nil && k.cfg.Corner == CornerAtOnce, Flash: k.parts.Muted()}, a.prompt
 	if r.renew {
 		state.Hint, prompt = display.Renew, audio.Renew
 	}

@@ -28,7 +28,8 @@ type Config struct {
 
 // Kiosk is how the door is set up; who it is comes from its enrolment.
 type Kiosk struct {
-	Staff bool `toml:"staff_field"`
+	Staff   bool `toml:"staff_field"`
+	AimTone bool `toml:"aim_tone"`
 }
 
 // Registry is how a fresh device gets to its registry.
@@ -91,6 +92,7 @@ type ClockCfg struct {
 func Defaults() Config {
 	return Config{
 		Data: "/var/lib/munjigi", LogLevel: "info",
+		Kiosk:  Kiosk{AimTone: true},
 		Camera: Camera{Source: "/dev/video0", Width: 1280, Height: 720, FPS: 30, Control: true},
 		Sound:  Sound{Output: "speaker", Volume: 80, QuietVolume: 40},
 		Screen: Screen{Panels: []string{"/dev/fb0"}, Size: "1024x600", Languages: []string{"ko", "en"}},

@@ -122,9 +122,9 @@ func New(c Config, o Options) (*Device, error) {
 		adjuster = d.Camera
 	}
 	d.Kiosk = kiosk.New(kiosk.Config{
-		Skew: c.Clock.Skew, AdmitUnsure: c.Clock.Unsure == "admit", Staff: c.Kiosk.Staff,
+		Skew: c.Clock.Skew, AdmitUnsure: c.Clock.Unsure == "admit", Staff: c.Kiosk.Staff, Corner: c.corner(), AimTone: c.Kiosk.AimTone,
 	}, kiosk.Parts{
-		Frames: d.Camera, Decoder: reader, Findings: reader, Adjuster: adjuster, Trust: d.Trust, Journal: d.Journal, Voice: d.Voice, Screen: d.Screen, Lines: d.Lines,
+		Frames: d.Camera, Decoder: reader, Findings: reader, Adjuster: adjuster, Trust: d.Trust, Journal: d.Journal, Voice: d.Voice, Screen: d.Screen, Lines: d.Lines, Events: d.Lines.Events(), Muted: d.Voice.Muted,
 		Clock: d.Clock, Facility: d.kind, Enrol: enroller{d}, Status: d.Status, Observe: o.Observe, Now: d.now, Log: o.Log,
 	})
 	return d, nil
@@ -196,6 +196,14 @@ func (d *Device) receiptKeys() []ed25519.PublicKey {
 		return b.ReceiptKeys()
 	}
 	return nil
+}
+
+// corner is where the staff's field stands: behind their button where there is one.
+func (c *Config) corner() kiosk.Corner {
+	if c.GPIO.StaffButton != "" {
+		return kiosk.CornerOnPress
+	}
+	return kiosk.CornerAtOnce
 }
 
 // NewLink is the way to the registry; adopt may be nil.
