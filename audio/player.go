@@ -26,6 +26,11 @@ type device interface {
 	// tail is how much must be written after a sample until that sample has
 	// surely been heard.
 	tail() time.Duration
+	// hurry is called before the first write, by the goroutine that writes: it
+	// lets it go before others where sound would tear otherwise.
+	hurry() error
+	// tears is how often the device had run dry so far.
+	tears() int
 	// write takes all frames or fails for good. It may not keep them.
 	write(frames [][2]float64) error
 	// close may come while a write hangs; nothing is written after it.
@@ -62,6 +67,9 @@ const fadeTime = 20 * time.Millisecond
 // run writes blocks until the device fails or ctx ends.
 func (p *player) run(ctx context.Context) error {
 	p.gain = p.voice.gain()
+	if err := p.dev.hurry(); err != nil {
+		p.voice.log.Info("sound may tear on a slow processor", "err", err)
+	}
 	for ctx.Err() == nil {
 		p.takeUp()
 		n, own := p.fill()

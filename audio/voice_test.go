@@ -42,6 +42,8 @@ func (s *sound) name() string          { return "test" }
 func (s *sound) rate() beep.SampleRate { return soundRate }
 func (s *sound) paced() bool           { return true }
 func (s *sound) tail() time.Duration   { return 100 * time.Millisecond }
+func (s *sound) hurry() error          { return nil }
+func (s *sound) tears() int            { return 0 }
 func (s *sound) close() error          { return nil }
 func (s *sound) write(frames [][2]float64) error {
 	s.mu.Lock()

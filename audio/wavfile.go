@@ -38,6 +38,8 @@ func (d *wavFile) name() string          { return "wav:" + d.f.Name() }
 func (d *wavFile) rate() beep.SampleRate { return wavRate }
 func (d *wavFile) paced() bool           { return false }
 func (d *wavFile) tail() time.Duration   { return 0 }
+func (d *wavFile) hurry() error          { return nil }
+func (d *wavFile) tears() int            { return 0 }
 func (d *wavFile) close() error          { return d.f.Close() }
 
 func (d *wavFile) write(frames [][2]float64) error {

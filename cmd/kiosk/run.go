@@ -6,6 +6,8 @@ import (
 	"flag"
 	"io"
 	"log/slog"
+	"os"
+	"runtime"
 	"time"
 
 	"github.com/coreos/go-systemd/v22/daemon"
@@ -31,7 +33,7 @@ func run(ctx context.Context, args []string, stderr io.Writer) error {
 		return err
 	}
 	log := logger(stderr, cfg.Level())
-	d, err := device.New(cfg, device.Options{Log: log, Version: shortVersion(), Observe: func(e kiosk.Event) {
+	d, err := device.New(cfg, device.Options{Log: log, Version: shortVersion(), Supervised: os.Getenv("INVOCATION_ID") != "", Observe: func(e kiosk.Event) {
 		switch e.Stage {
 		case kiosk.Started:
 			log.Debug("an answer begins", "verdict", string(e.Verdict), "seq", e.Seq)
@@ -48,6 +50,11 @@ func run(ctx context.Context, args []string, stderr io.Writer) error {
 		log.Info("the kiosk starts", "version", version(), "kiosk", i.Kiosk, "kind", i.Kind)
 	} else {
 		log.Warn("the kiosk starts, and is fresh: show it the registry's enrolment code or run kiosk enroll CODE", "version", version())
+	}
+	// On a single core the sound's thread would wait for the decoder's turn to end,
+	// inside Go's scheduler, whatever the kernel's priority says: tens of milliseconds.
+	if runtime.GOMAXPROCS(0) < 2 {
+		runtime.GOMAXPROCS(2)
 	}
 	all := append(d.Tasks(), watchdog(d, log))
 	err = tasks.Run(ctx, log, func() { notify(log, daemon.SdNotifyReady) }, all...)
