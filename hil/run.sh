@@ -246,7 +246,7 @@ if ! grep -q time-travel "$cache/linux-uml"; then
   exit 1
 fi
 (cd "$repo" && go build -o "$cache/bin/" ./cmd/kiosk ./cmd/registry ./cmd/issuer ./hil/rig ./hil/powercut)
-for wav in "$repo"/audio/prompts/*.wav; do
+for wav in "$repo"/audio/prompts/ko/*.wav; do
   sox "$wav" -t raw -e signed -b 16 -r 48000 -c 1 "$out/prompts/$(basename "$wav" .wav).s16"
 done
 
