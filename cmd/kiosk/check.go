@@ -65,6 +65,7 @@ func check(ctx context.Context, args []string, stdout, stderr io.Writer) error {
 		func() finding { return checkScreen(ctx, &cfg, quiet) },
 		func() finding { return checkSound(ctx, &cfg, quiet) },
 		func() finding { return checkLines(ctx, &cfg, quiet) },
+		func() finding { return checkOwner(&cfg) },
 	} {
 		if print(stdout, part()) != nil {
 			failed = true

@@ -11,6 +11,7 @@ import (
 	"strings"
 
 	"github.com/munjigi/munjigi/cmd/internal/device"
+	"github.com/munjigi/munjigi/kiosk/owner"
 	"github.com/munjigi/munjigi/uplink/enrol"
 	"github.com/munjigi/munjigi/uplink/journal"
 )
@@ -69,7 +70,11 @@ func enroll(ctx context.Context, args []string, stdin io.Reader, stdout, stderr 
 		return err
 	}
 	fmt.Fprintf(stdout, "enrolled as kiosk %s (%s), certificate until %s\n", i.Kiosk, i.Kind, i.NotAfter().Format("2006-01-02"))
-	return nil
+	if cfg.Owner.Listen == "" {
+		return nil
+	}
+	fmt.Fprintln(stdout)
+	return printPassword(&cfg, i, stdout)
 }
 
 // forget resets the device. The journal is opened so that no daemon goes on
@@ -87,16 +92,16 @@ func forget(cfg *device.Config, stdout io.Writer) error {
 	if err != nil {
 		return err
 	}
-	owner, err := j.Owner()
+	kiosk, err := j.Owner()
 	if err != nil {
 		return err
 	}
-	if err := enrol.Reset(cfg.Data); err != nil {
+	if err := errors.Join(enrol.Reset(cfg.Data), owner.Forget(cfg.Data)); err != nil {
 		return err
 	}
 	fmt.Fprintln(stdout, "this device is fresh")
 	if s.Queue > 0 {
-		fmt.Fprintf(stdout, "%d visits of kiosk %s wait still: they are sent when it is enrolled with a code that replaces that kiosk\n", s.Queue, owner)
+		fmt.Fprintf(stdout, "%d visits of kiosk %s wait still: they are sent when it is enrolled with a code that replaces that kiosk\n", s.Queue, kiosk)
 	}
 	return nil
 }

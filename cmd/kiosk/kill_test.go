@@ -155,6 +155,8 @@ prompts = %q
 panels = []
 [clock]
 unsure = "admit"
+[owner]
+listen = ""
 `, cfg.Data, filepath.Dir(d.picture), filepath.Join(dir, "sound.wav"), prompts)
 	for file, data := range map[string][]byte{
 		d.config: []byte(text),

@@ -26,6 +26,7 @@ const usage = `usage: kiosk COMMAND
   check    test every part and say what to do about each fault
   scan     read the codes in pictures: kiosk scan [-json] FILE…
   enroll   make this device a kiosk: kiosk enroll CODE; kiosk enroll -reset forgets it
+  owner    say where the owner's page is; kiosk owner -password makes its password anew
   takeover take over the visits that wait on a broken device's disk: kiosk takeover FILE
   version  say which build this is
 
@@ -60,6 +61,8 @@ func command(ctx context.Context, args []string, stdin io.Reader, stdout, stderr
 		err = scan(rest, stdout, stderr)
 	case "enroll":
 		err = enroll(ctx, rest, stdin, stdout, stderr)
+	case "owner":
+		err = ownersPage(rest, stdout, stderr)
 	case "takeover":
 		err = takeOver(rest, stdout, stderr)
 	case "version":

@@ -107,6 +107,8 @@ source = "pass.pgm"
 output = "off"
 [screen]
 panels = ["png:screen.png"]
+[owner]
+listen = "127.0.0.1:0"
 `
 
 // visit admits a good pass to the journal of a kiosk.

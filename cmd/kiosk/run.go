@@ -6,6 +6,7 @@ import (
 	"flag"
 	"io"
 	"log/slog"
+	"os"
 	"runtime"
 	"time"
 
@@ -32,7 +33,7 @@ func run(ctx context.Context, args []string, stderr io.Writer) error {
 		return err
 	}
 	log := logger(stderr, cfg.Level())
-	d, err := device.New(cfg, device.Options{Log: log, Version: shortVersion(), Observe: func(e kiosk.Event) {
+	d, err := device.New(cfg, device.Options{Log: log, Version: shortVersion(), Supervised: os.Getenv("INVOCATION_ID") != "", Observe: func(e kiosk.Event) {
 		switch e.Stage {
 		case kiosk.Started:
 			log.Debug("an answer begins", "verdict", string(e.Verdict), "seq", e.Seq)

@@ -146,6 +146,13 @@ func (s *Server) Address() (string, error) {
 	return s.address, s.err
 }
 
+// Opened says whether anybody has logged in since the start.
+func (s *Server) Opened() bool {
+	s.sessions.mu.Lock()
+	defer s.sessions.mu.Unlock()
+	return s.sessions.opened
+}
+
 const (
 	look       = time.Second      // how often it looks whether the kiosk is enrolled
 	retryAfter = 10 * time.Second // a port that is taken

@@ -176,7 +176,7 @@ func TestPassword(t *testing.T) {
 	}
 
 	// None at all, or a damaged one, lets nobody in.
-	if err := ForgetPassword(r.s.Dir); err != nil {
+	if err := Forget(r.s.Dir); err != nil {
 		t.Fatal(err)
 	}
 	if has, err := HasPassword(r.s.Dir); has || err != nil {

@@ -72,10 +72,13 @@ func HasPassword(dir string) (bool, error) {
 	return kept.hash != "", err
 }
 
-// ForgetPassword ends the owner's way in, with the enrolment.
-func ForgetPassword(dir string) error {
-	if err := os.Remove(filepath.Join(dir, PasswordFile)); err != nil && !errors.Is(err, fs.ErrNotExist) {
-		return fmt.Errorf("forget the owner's password: %w", err)
+// Forget takes everything of the owner's page with it when the kiosk's folder
+// becomes a fresh device's: password, certificate and settings.
+func Forget(dir string) error {
+	for _, name := range []string{PasswordFile, CertificateFile, SettingsFile} {
+		if err := os.Remove(filepath.Join(dir, name)); err != nil && !errors.Is(err, fs.ErrNotExist) {
+			return fmt.Errorf("forget the owner's page: %w", err)
+		}
 	}
 	return nil
 }

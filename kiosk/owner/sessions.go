@@ -25,8 +25,9 @@ const (
 type sessions struct {
 	now func() time.Time
 
-	mu  sync.Mutex
-	all map[[32]byte]session
+	mu     sync.Mutex
+	all    map[[32]byte]session
+	opened bool // somebody has logged in since the start
 }
 
 type session struct {
@@ -46,6 +47,7 @@ func (s *sessions) start(w http.ResponseWriter, password string) {
 	for len(s.all) >= mostSessions {
 		s.dropOldest()
 	}
+	s.opened = true
 	s.all[sha256.Sum256([]byte(token))] = session{began: now, seen: now, password: password}
 	setCookie(w, token)
 }

@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/munjigi/munjigi/configs"
+	"github.com/munjigi/munjigi/kiosk/owner"
 	"github.com/munjigi/munjigi/pass"
 	"github.com/munjigi/munjigi/pass/wire"
 	"github.com/munjigi/munjigi/reader/camera"
@@ -24,6 +25,7 @@ type Config struct {
 	Screen   Screen   `toml:"screen"`
 	GPIO     GPIO     `toml:"gpio"`
 	Clock    ClockCfg `toml:"clock"`
+	Owner    Owner    `toml:"owner"`
 }
 
 // Kiosk is how the door is set up; who it is comes from its enrolment.
@@ -98,6 +100,7 @@ func Defaults() Config {
 		Screen: Screen{Panels: []string{"/dev/fb0"}, Size: "1024x600", Languages: []string{"ko", "en"}},
 		GPIO:   GPIO{LampTime: 3 * time.Second, DoorTime: 3 * time.Second},
 		Clock:  ClockCfg{Unsure: "refuse", Skew: pass.Skew},
+		Owner:  Owner{Listen: owner.DefaultListen},
 	}
 }
 
@@ -155,6 +158,9 @@ func (c *Config) check() error {
 		if _, _, err := panelKind(p); err != nil {
 			return err
 		}
+	}
+	if err := c.checkOwner(); err != nil {
+		return err
 	}
 	return c.level(new(slogLevel))
 }

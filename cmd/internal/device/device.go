@@ -7,8 +7,10 @@ import (
 	"crypto/ed25519"
 	"errors"
 	"fmt"
+	"image"
 	"log/slog"
 	"os"
+	"slices"
 	"sync/atomic"
 	"time"
 
@@ -17,6 +19,7 @@ import (
 	"github.com/munjigi/munjigi/display"
 	"github.com/munjigi/munjigi/display/lines"
 	"github.com/munjigi/munjigi/kiosk"
+	"github.com/munjigi/munjigi/kiosk/owner"
 	"github.com/munjigi/munjigi/reader/camera"
 	"github.com/munjigi/munjigi/reader/qr"
 	"github.com/munjigi/munjigi/uplink"
@@ -37,8 +40,10 @@ type Options struct {
 	Links []display.Link
 	// Version of the software, for the registry; printable ASCII without spaces.
 	Version string
-	Now     func() time.Time // nil is time.Now
-	Log     *slog.Logger
+	// Supervised says that whoever started the program starts it anew when it ends.
+	Supervised bool
+	Now        func() time.Time // nil is time.Now
+	Log        *slog.Logger
 }
 
 // maxCodes is how many codes of one picture are answered: two phones, and a
@@ -61,6 +66,7 @@ type Device struct {
 	Sender  *uplink.Sender
 	Clock   *clock.Clock
 	Kiosk   *kiosk.Kiosk
+	Owner   *owner.Server // nil for none
 
 	heartbeat  *uplink.Heartbeat
 	timekeeper *uplink.Timekeeper
@@ -69,6 +75,8 @@ type Device struct {
 	pages      []tasks.Task
 	health     health
 	diskFails  atomic.Bool
+	restart    chan struct{} // capacity 1
+	welcome    welcome
 	now        func() time.Time
 	log        *slog.Logger
 }
@@ -88,7 +96,7 @@ func New(c Config, o Options) (*Device, error) {
 	if o.Version == "" {
 		o.Version = "unknown"
 	}
-	d := &Device{Config: c, Clock: o.Clock, version: o.Version, log: o.Log}
+	d := &Device{Config: c, Clock: o.Clock, version: o.Version, restart: make(chan struct{}, 1), log: o.Log}
 	// Everything that judges or notes a time goes by the best witness's; what
 	// measures a duration goes by the system's clock.
 	d.now = func() time.Time { return d.Clock.Correct(o.Now()) }
@@ -96,15 +104,27 @@ func New(c Config, o Options) (*Device, error) {
 	if err := os.MkdirAll(c.Data, 0o700); err != nil {
 		return nil, fmt.Errorf("make the folder in data: %w", err)
 	}
-	var err error
+	muted, err := c.ownersSound()
+	if err != nil {
+		o.Log.Warn("what the owner set of the sound is lost, what is configured stands", "err", err)
+	}
 	if d.Voice, err = c.NewVoice(o.Log); err != nil {
 		return nil, err
 	}
+	d.Voice.SetMuted(muted)
 	open, pages, err := c.panels(o.Links, o.Log)
 	if err != nil {
 		return nil, err
 	}
 	d.pages = pages
+	var mirror *display.Web
+	if c.Owner.Listen != "" {
+		size, _ := c.Screen.size() // panels has read it
+		if mirror, err = display.NewWeb(display.WebOptions{Size: size, Remote: true}); err != nil {
+			return nil, err
+		}
+		open = append(open, mirror.Open)
+	}
 	if d.Screen, err = display.NewScreen(display.Options{Langs: c.Screen.Languages}, o.Log, open...); err != nil {
 		return nil, err
 	}
@@ -116,6 +136,13 @@ func New(c Config, o Options) (*Device, error) {
 	if err := d.uplink(o); err != nil {
 		return nil, errors.Join(err, d.Journal.Close())
 	}
+	var aimed func(*image.Gray, qr.Finding)
+	if mirror != nil {
+		if err := d.newOwner(mirror, o); err != nil {
+			return nil, errors.Join(err, d.Journal.Close())
+		}
+		aimed = d.Owner.Aimed
+	}
 	reader := qr.New(qr.Options{Stream: true, Max: maxCodes, Now: o.Now})
 	var adjuster kiosk.Adjuster
 	if c.Camera.Control {
@@ -124,7 +151,7 @@ func New(c Config, o Options) (*Device, error) {
 	d.Kiosk = kiosk.New(kiosk.Config{
 		Skew: c.Clock.Skew, AdmitUnsure: c.Clock.Unsure == "admit", Staff: c.Kiosk.Staff, Corner: c.corner(), AimTone: c.Kiosk.AimTone,
 	}, kiosk.Parts{
-		Frames: d.Camera, Decoder: reader, Findings: reader, Adjuster: adjuster, Trust: d.Trust, Journal: d.Journal, Voice: d.Voice, Screen: d.Screen, Lines: d.Lines, Events: d.Lines.Events(), Muted: d.Voice.Muted,
+		Frames: d.Camera, Decoder: reader, Findings: reader, Adjuster: adjuster, Trust: d.Trust, Journal: d.Journal, Voice: d.Voice, Screen: d.Screen, Lines: d.Lines, Events: d.Lines.Events(), Muted: d.Voice.Muted, Aimed: aimed,
 		Clock: d.Clock, Facility: d.kind, Enrol: enroller{d}, Status: d.Status, Observe: o.Observe, Now: d.now, Log: o.Log,
 	})
 	return d, nil
@@ -161,8 +188,12 @@ func (d *Device) join(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	_, err = offer.Accept(ctx)
-	return err
+	i, err := offer.Accept(ctx)
+	if err != nil {
+		return err
+	}
+	d.newPassword(i)
+	return nil
 }
 
 // adopt gives the journal to the kiosk that this device is.
@@ -242,11 +273,11 @@ func (c *Config) CameraConfig() camera.Config {
 
 // Tasks are the parts to run, in one group.
 func (d *Device) Tasks() []tasks.Task {
-	return append([]tasks.Task{
+	return slices.Concat([]tasks.Task{
 		d.Voice, d.Screen, d.Lines, d.Camera, d.Link, d.Trust, d.Sender, d.heartbeat, d.timekeeper, d.Kiosk,
 		tasks.Func{Name: "journal keeper", Do: d.keep},
 		tasks.Func{Name: "watch", Do: d.watch},
-	}, d.pages...)
+	}, d.ownerTasks(), d.pages)
 }
 
 // Close closes the journal. Call it when no task runs any more.

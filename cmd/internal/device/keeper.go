@@ -86,9 +86,11 @@ func (e enroller) Look(ctx context.Context, code string) (*enrol.Offer, error) {
 }
 
 func (e enroller) Accept(ctx context.Context, o *enrol.Offer) error {
-	if _, err := o.Accept(ctx); err != nil {
+	i, err := o.Accept(ctx)
+	if err != nil {
 		return err
 	}
+	e.d.newPassword(i)
 	return e.d.Link.Look()
 }
 

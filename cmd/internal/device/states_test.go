@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/munjigi/munjigi/display"
+	"github.com/munjigi/munjigi/kiosk/owner"
 	"github.com/munjigi/munjigi/pass/wire"
 	"github.com/munjigi/munjigi/uplink"
 	"github.com/munjigi/munjigi/uplink/clock"
@@ -74,6 +75,9 @@ func TestStates(t *testing.T) {
 			t.Errorf("%s: %+v, want %q with light %d", c.part, c.got, c.want, c.level)
 		}
 		documented(t, c.part, c.want)
+		if err := owner.Words(condition(c.part, c.got)); err != nil {
+			t.Error(err)
+		}
 	}
 	// The owner hears of it long before anything is destroyed.
 	if !strings.Contains(queue(QueueAlarm).Say, "destroyed in 7 days") {

@@ -209,7 +209,7 @@ func (t *Town) Kiosk(ctx context.Context, name, kind string) (device.Config, err
 	c := device.Defaults()
 	c.Data = filepath.Join(t.Dir, name)
 	c.Kiosk = device.Kiosk{Staff: true}
-	c.Screen.Panels, c.Sound.Output = nil, "off"
+	c.Screen.Panels, c.Sound.Output, c.Owner.Listen = nil, "off", ""
 	var err error
 	c.Registry.Code, err = t.Code(ctx, name, kind, "")
 	return c, err
