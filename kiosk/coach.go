@@ -36,9 +36,10 @@ const (
 	// arrives is how long a code may move because it is being brought.
 	arrives = 800 * time.Millisecond
 	// running is the speed of a code before the camera, in picture widths a
-	// second, above which it moves, whatever the blur makes of it.
+	// second, above which it moves, whatever the blur makes it look like.
 	running = 0.25
 	recent  = 350 * time.Millisecond // between two places that say so
+	leaping = 2.0                    // what is faster is something else
 	// noticed is how long something was there until the screen says that it is
 	// seen, and searching until the tone guides it.
 	noticed   = 100 * time.Millisecond
@@ -61,6 +62,11 @@ var remedies = map[qr.Problem]display.Hint{
 	qr.TooSmall: display.Closer, qr.TooLarge: display.Farther, qr.OutOfFocus: display.Farther,
 	qr.TooDark: display.Brighter, qr.TooBright: display.Dimmer,
 	qr.Glare: display.Glare, qr.Moving: display.HoldStill, qr.Tilted: display.Straighter,
+}
+
+// blurs says that a problem may be what motion makes of a code.
+func blurs(p qr.Problem) bool {
+	return p == qr.Moving || p == qr.OutOfFocus || p == qr.Tilted || p == qr.Unclear
 }
 
 // advice is what a visitor is to see and hear.
@@ -114,7 +120,7 @@ func (c *coach) see(f qr.Finding, at time.Time, busy bool) advice {
 		}
 		c.found = at
 		hint := remedies[f.Problem]
-		if fast {
+		if fast && blurs(f.Problem) {
 			hint = display.HoldStill
 		}
 		c.memory.add(hint, gap)
@@ -185,7 +191,7 @@ func near(f qr.Finding) float64 {
 // memory is how much of each hint's findings there was, the newest counting most.
 type memory struct {
 	of  [len(weighed)]time.Duration // by the place in weighed
-	all time.Duration               // also of findings that ask for nothing
+	all time.Duration
 }
 
 // weighed are the hints that are given for what is found.
@@ -200,10 +206,10 @@ func (m *memory) fade(gap time.Duration) {
 }
 
 func (m *memory) add(h display.Hint, d time.Duration) {
-	m.all += d
 	for i := range weighed {
 		if weighed[i] == h {
 			m.of[i] += d
+			m.all += d
 		}
 	}
 }
@@ -226,7 +232,8 @@ func (m *memory) best() (h display.Hint, sure bool) {
 // spot is where in the picture the code is, and where it has been for long.
 type spot struct {
 	x, y  float32
-	at    time.Time // when it was last there
+	at    time.Time // when it was there
+	fast  bool      // it came there fast
 	restX float32
 	restY float32
 	rest  time.Time // since when it is there to a hair; zero: nothing yet
@@ -239,18 +246,19 @@ func (p *spot) see(f qr.Finding, at time.Time) (fast, thing bool) {
 	if !f.Located {
 		return false, false
 	}
-	if d := at.Sub(p.at); d > 0 && d <= recent {
-		fast = distance(f.X, f.Y, p.x, p.y) > running*d.Seconds()
+	if d := at.Sub(p.at); d >= longest { // less is the trembling of what was measured
+		way := distance(f.X, f.Y, p.x, p.y)
+		p.fast = d <= recent && way > running*d.Seconds() && way < leaping*d.Seconds()
+		p.x, p.y, p.at = f.X, f.Y, at
 	}
-	p.x, p.y, p.at = f.X, f.Y, at
 	if distance(f.X, f.Y, p.restX, p.restY) <= rests {
 		p.seen = at
-		return fast, at.Sub(p.rest) >= settled
+		return p.fast, at.Sub(p.rest) >= settled
 	}
 	if at.Sub(p.seen) >= gone { // something else hides it, or it is gone
 		p.restX, p.restY, p.rest, p.seen = f.X, f.Y, at, at
 	}
-	return fast, false
+	return p.fast, false
 }
 
 func distance(x, y, u, v float32) float64 { return math.Hypot(float64(x-u), float64(y-v)) }
