@@ -88,14 +88,15 @@ guest() {
     HIL_TIER="$tier" HIL_CLOCK="$clock" HIL_RESULTS="$folder" HIL_REPO="$repo" HIL_OUT="$out" HIL_MODULES="$kernel" HIL_DISK="$cache/disk" "$@")
 }
 
-# disks NAME=SIZE… : fresh ext4 images in $cache/disk.
+# disks FOLDER NAME=SIZE… : fresh ext4 images in FOLDER, which is emptied.
 disks() {
-  local d
-  rm -rf "$cache/disk"
-  mkdir "$cache/disk"
+  local folder=$1 d
+  shift
+  rm -rf "$folder"
+  mkdir -p "$folder"
   for d; do
-    truncate -s "${d#*=}" "$cache/disk/${d%=*}.img"
-    PATH=$PATH:/usr/sbin:/sbin mkfs.ext4 -q -b 4096 "$cache/disk/${d%=*}.img"
+    truncate -s "${d#*=}" "$folder/${d%=*}.img"
+    PATH=$PATH:/usr/sbin:/sbin mkfs.ext4 -q -b 4096 "$folder/${d%=*}.img"
   done
 }
 
@@ -111,7 +112,7 @@ boot() {
   local limit=900 # s, of this machine's time; it takes 15 to 60
   shift 3
   mkdir -p "$out/$folder"
-  disks disk="${DISK:-64M}"
+  disks "$cache/disk" disk="${DISK:-64M}"
   disk=ubda=$cache/disk/disk.img
   [ "$clock" = own ] && disk=time-travel=inf-cpu
   guest "$tier" "$clock" "$folder" "$disk" "$@"
@@ -184,15 +185,19 @@ systemd() {
 
 # The power is cut: the guest is killed by its process group, at random moments.
 cuts() {
-  local status=0 began=$SECONDS log=$out/cuts/cuts.log
+  local status=0 began=$SECONDS log=$out/cuts/cuts.log disks=/dev/shm/munjigi-hil.$$ arguments
+  # Disks in memory: it is the guest that dies, not this machine.
+  [ -w /dev/shm ] || disks=$cache/disk
   mkdir -p "$out/cuts"
   : >"$log"
   for arguments in "-n ${HIL_CUTS:-30}" "-n 10 -unsynced"; do
-    disks data=32M registry=64M
-    MEM=512M guest cuts machine cuts ubda="$cache/disk/data.img" ubdb="$cache/disk/registry.img"
+    disks "$disks" data=32M registry=64M
+    MEM=512M guest cuts machine cuts ubda="$disks/data.img" ubdb="$disks/registry.img"
+    first &
     # shellcheck disable=SC2086 # words are wanted
-    "$cache/bin/powercut" kill $arguments -disk "$cache/disk/data.img" -registry "$cache/disk/registry.img" -results "$out/cuts" -- "${guest[@]}" 2>&1 </dev/null | tee -a "$log" || status=1
+    "$cache/bin/powercut" kill $arguments -disk "$disks/data.img" -registry "$disks/registry.img" -results "$out/cuts" -- "${guest[@]}" 2>&1 </dev/null | tee -a "$log" || status=1
   done
+  rm -rf "$disks"
   concluded cuts "$status" "$began" "$log"
 }
 
@@ -246,7 +251,9 @@ if ! grep -q time-travel "$cache/linux-uml"; then
   exit 1
 fi
 (cd "$repo" && go build -o "$cache/bin/" ./cmd/kiosk ./cmd/registry ./cmd/issuer ./hil/rig ./hil/powercut)
-for wav in "$repo"/audio/prompts/ko/*.wav; do
+rm -f "$out"/prompts/*
+"$cache/bin/rig" -speak "$out/prompts"
+for wav in "$out"/prompts/*.wav; do
   sox "$wav" -t raw -e signed -b 16 -r 48000 -c 1 "$out/prompts/$(basename "$wav" .wav).s16"
 done
 

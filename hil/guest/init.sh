@@ -16,11 +16,11 @@ mount -t tmpfs tmpfs $root/run
 mount -t hostfs none -o "$HIL_OUT" "$root$HIL_OUT"
 chroot $root ip link set lo up
 
-if [ "$HIL_TIER" = systemd ]; then
+if [ "$HIL_TIER" = systemd ] || [ "$HIL_TIER" = faults ]; then
   export container=
   # Not a chroot: the kernel gives none of its processes a user namespace (PrivateUsers=).
   cd $root && pivot_root . mnt
-  exec chroot . bash "$HIL_REPO/hil/guest/systemd.sh" prepare
+  exec chroot . bash "$HIL_REPO/hil/guest/$HIL_TIER.sh" prepare
 fi
 chroot $root bash "$HIL_REPO/hil/guest/$HIL_TIER.sh"
 status=$?

@@ -32,7 +32,9 @@ type killer struct {
 
 	told   map[uint64]string // every visit that was announced, by its number
 	boot   time.Duration     // how long the last boot took until the kiosk read codes
-	again  int               // visits announced a second time, after a cut, without a second visit
+	boots  int
+	took   time.Duration // of them
+	again  int           // visits announced a second time, after a cut, without a second visit
 	cuts   int
 	early  int // cuts before the kiosk read its first code
 	online int // cuts while the registry took visits
@@ -78,8 +80,8 @@ func killAll(ctx context.Context, args []string) error {
 		fmt.Printf("with fsync taken out: after %d cuts %d of %d announced visits are lost%s\n", k.cuts, len(k.lost), len(k.told), first(k.faults))
 		return nil
 	}
-	fmt.Printf("%d cuts in %.0f s (seed %d): %d before the kiosk read, %d while visits were being uploaded; %d visits announced, %d announced again after a cut, %d already with the registry alone\n",
-		k.cuts, time.Since(began).Seconds(), *seed, k.early, k.online, len(k.told), k.again, k.sent)
+	fmt.Printf("%d cuts in %.0f s (seed %d): %d before the kiosk read, %d while visits were being uploaded; %d visits announced, %d announced again after a cut, %d already with the registry alone; a boot took %.1f s until the kiosk read\n",
+		k.cuts, time.Since(began).Seconds(), *seed, k.early, k.online, len(k.told), k.again, k.sent, k.took.Seconds()/float64(max(k.boots, 1)))
 	fmt.Printf("bench: hil.powercut.cuts %d count\nbench: hil.powercut.lost %d count\nbench: hil.powercut.twice %d count\n", k.cuts, len(k.lost), k.twice)
 	if k.broken() {
 		return fmt.Errorf("after %d cuts (seed %d) %d announced visits are lost, %d kept twice\n  %s", k.cuts, *seed, len(k.lost), k.twice, strings.Join(k.faults, "\n  "))
@@ -133,6 +135,7 @@ func (k *killer) cut(ctx context.Context, broken bool) error {
 		visitors := k.rng.IntN(12)
 		if ready = g.until(2*time.Minute, func() bool { return g.ready }); ready {
 			k.boot = time.Since(began)
+			k.boots, k.took = k.boots+1, k.took+k.boot
 			g.until(20*time.Second, func() bool { return len(g.told) >= visitors })
 			g.until(time.Duration(k.rng.Int64N(int64(120*time.Millisecond))), func() bool { return false })
 		}

@@ -35,6 +35,7 @@ type ear struct {
 	quiet  int       // frames since the last audible one
 	last   time.Time // when the last audible period arrived
 	stall  time.Duration
+	gone   bool      // there is no card
 	before time.Time // when the last period arrived
 }
 
@@ -44,12 +45,26 @@ type sound struct {
 	at    time.Time // when the recorder had the period that holds it: at most one period late, never early
 }
 
-// run records until ctx ends.
+// run records until ctx ends. A card that goes away is looked for again.
 func (e *ear) run(ctx context.Context, device string) error {
+	e.quiet = silence
+	for ctx.Err() == nil {
+		if err := e.record(ctx, device); err != nil {
+			return err
+		}
+		e.mu.Lock()
+		e.gone, e.quiet = true, silence
+		e.mu.Unlock()
+		wait(ctx, 200*time.Millisecond, func() bool { return false })
+	}
+	return nil
+}
+
+// record records until the card is gone.
+func (e *ear) record(ctx context.Context, device string) error {
 	c := exec.CommandContext(ctx, "arecord", "-q", "-D", device, "-t", "raw", "-f", "S16_LE", "-r", fmt.Sprint(rate), "-c", "2",
 		fmt.Sprint("--period-size=", period), fmt.Sprint("--buffer-size=", 200*period))
 	c.Cancel = func() error { return c.Process.Signal(os.Interrupt) }
-	c.Stderr = os.Stderr
 	out, err := c.StdoutPipe()
 	if err != nil {
 		return err
@@ -57,18 +72,21 @@ func (e *ear) run(ctx context.Context, device string) error {
 	if err := c.Start(); err != nil {
 		return fmt.Errorf("record the loudspeaker: %w", err)
 	}
-	e.quiet = silence
 	block := make([]byte, 4*period)
 	for {
 		if _, err := io.ReadFull(out, block); err != nil {
-			err := c.Wait()
-			if ctx.Err() != nil {
-				return nil
-			}
-			return fmt.Errorf("the recorder ended: %v", err)
+			c.Wait() // says why
+			return nil
 		}
 		e.hear(block, time.Now())
 	}
+}
+
+// deaf says that there is no card to record from.
+func (e *ear) deaf() bool {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	return e.gone
 }
 
 func (e *ear) hear(block []byte, at time.Time) {
@@ -77,7 +95,7 @@ func (e *ear) hear(block []byte, at time.Time) {
 	if !e.before.IsZero() {
 		e.stall = max(e.stall, at.Sub(e.before))
 	}
-	e.before = at
+	e.before, e.gone = at, false
 	for i := 0; i < len(block); i += 4 {
 		s := int16(binary.LittleEndian.Uint16(block[i:]))
 		if s > audible || s < -audible {
@@ -168,14 +186,43 @@ func (e *ear) name(s sound, all prompts) (best string, match float64) {
 	defer e.mu.Unlock()
 	from := max(0, s.first-alignment*decimate)
 	heard := thin(e.left[from:])
+	at := 0
 	for name, want := range all {
 		for lag := 0; lag <= 2*alignment && lag+len(want) <= len(heard); lag++ {
 			if c := correlate(heard[lag:][:len(want)], want); c > match {
-				best, match = name, c
+				best, match, at = name, c, lag
 			}
 		}
 	}
+	// Once more between the samples of 8 kHz: half of one is much to a high chime.
+	want := all[best]
+	for fine := max(0, from+(at-1)*decimate); best != "" && fine <= from+(at+1)*decimate && fine+len(want)*decimate <= len(e.left); fine++ {
+		match = max(match, correlate(thin(e.left[fine:][:len(want)*decimate]), want))
+	}
 	return best, match
+}
+
+// behind looks for a prompt that cut a hint off, which had begun the sound: it
+// returns how long the hint was heard.
+func (e *ear) behind(s sound, want []float64) (after time.Duration, match float64) {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	const longest = rate / decimate // a second
+	for fine := range decimate {
+		heard := thin(e.left[s.first+fine:])
+		for lag := 0; lag < longest && lag+len(want) <= len(heard); lag++ {
+			if math.Abs(heard[lag])+math.Abs(heard[lag+1]) == 0 {
+				continue
+			}
+			if c := correlate(heard[lag:][:len(want)], want); c > match {
+				after, match = time.Duration(lag)*time.Second*decimate/rate, c
+			}
+		}
+		if match < sameSound/2 {
+			break // it is not there, and would not be between the samples
+		}
+	}
+	return after, match
 }
 
 // pieces looks for a prompt in pieces of 100 ms, each behind the one before:

@@ -198,10 +198,15 @@ func keep(img *image.RGBA, path string) error {
 	return out.Close()
 }
 
-// drawn is a scene as the display's own painter draws it.
-func drawn(painter *display.Painter, size image.Point, scene display.Scene) *image.RGBA {
+// drawn is a scene as the display's own painter draws it. A phone that is
+// "early" is so by a minute.
+func drawn(painter *display.Painter, size image.Point, scene display.Scene, kind string) *image.RGBA {
 	img := image.NewRGBA(image.Rectangle{Max: size})
-	painter.Draw(img, display.State{Scene: scene})
+	state := display.State{Scene: scene}
+	if kind == "early" {
+		state.Seconds = 60
+	}
+	painter.Draw(img, state)
 	return img
 }
 

@@ -8,6 +8,7 @@ import (
 	"crypto/rand"
 	"fmt"
 	"image"
+	"strings"
 	"time"
 
 	"github.com/munjigi/munjigi/pass"
@@ -27,6 +28,7 @@ type feeder struct {
 
 	room  [][]byte
 	plays chan play
+	wrong chan spoiling
 	late  int // pictures that came more than half a frame late
 	count int
 }
@@ -38,7 +40,7 @@ type play struct {
 }
 
 func newFeeder(ctx context.Context, n *node, look virtual.Look, hold time.Duration) (*feeder, error) {
-	f := &feeder{node: n, look: look, hold: hold, plays: make(chan play)}
+	f := &feeder{node: n, look: look, hold: hold, plays: make(chan play), wrong: make(chan spoiling)}
 	phone := virtual.New(virtual.Options{Size: n.size, FPS: n.fps, Unpaced: true, Look: look})
 	defer phone.Close()
 	room, err := f.grab(ctx, phone, 8)
@@ -99,12 +101,31 @@ func (f *feeder) show(ctx context.Context, pictures [][]byte) (began time.Time, 
 	}
 }
 
+// spoiling is what a camera does instead of its work.
+type spoiling int
+
+const (
+	none   spoiling = iota
+	frozen          // it delivers nothing more
+	short           // it delivers less than its format says
+	gone            // it is unplugged
+)
+
+// spoil makes the camera go wrong; with none it is well again.
+func (f *feeder) spoil(ctx context.Context, how spoiling) {
+	select {
+	case f.wrong <- how:
+	case <-ctx.Done():
+	}
+}
+
 // run feeds the camera until ctx ends.
 func (f *feeder) run(ctx context.Context) error {
 	period := time.Second / time.Duration(f.node.fps)
 	ticker := time.NewTicker(period)
 	defer ticker.Stop()
 	var now play
+	var wrong spoiling
 	for next := time.Now(); ; f.count++ {
 		if len(now.pictures) == 0 {
 			if now.ended != nil {
@@ -120,7 +141,23 @@ func (f *feeder) run(ctx context.Context) error {
 		if len(now.pictures) > 0 {
 			picture, now.pictures = now.pictures[0], now.pictures[1:]
 		}
-		at, err := f.node.write(picture)
+		select {
+		case to := <-f.wrong:
+			if (to == gone) != (wrong == gone) {
+				if err := f.node.plug(to != gone); err != nil {
+					return err
+				}
+			}
+			wrong = to
+		default:
+		}
+		at, err := time.Now(), error(nil)
+		switch wrong {
+		case none:
+			at, err = f.node.write(picture)
+		case short:
+			at, err = f.node.write(picture[:len(picture)/3])
+		}
 		if err != nil {
 			return err
 		}
@@ -155,6 +192,21 @@ func mint(kind string, key ed25519.PrivateKey, issuer string, now time.Time) (te
 	case "expired":
 		text, err = pass.Issue(key, issuer, id, now.Add(-time.Minute), nil)
 		return text, pass.ReasonExpired.String(), err
+	case "early": // of a phone whose clock is ahead
+		text, err = pass.Issue(key, issuer, id, now.Add(time.Minute), nil)
+		return text, pass.ReasonNotYetValid.String(), err
+	case "stranger":
+		_, other, err := ed25519.GenerateKey(nil)
+		if err != nil {
+			return "", "", err
+		}
+		text, err = pass.Issue(other, issuer, id, now, nil)
+		return text, pass.ReasonUnknownKey.String(), err
+	case "newer": // of a version to come
+		text, err = pass.Issue(key, issuer, id, now, nil)
+		return strings.Replace(text, "MJ1", "MJ2", 1), pass.ReasonVersion.String(), err
+	case "menu": // another's QR code
+		return "HTTPS://EXAMPLE.ORG/MENU", pass.ReasonNotPass.String(), nil
 	case "forged":
 		text, err = pass.Issue(key, issuer, id, now, nil)
 		if err != nil {
@@ -169,5 +221,5 @@ func mint(kind string, key ed25519.PrivateKey, issuer string, now time.Time) (te
 		}
 		return string(b), pass.ReasonSignature.String(), nil
 	}
-	return "", "", fmt.Errorf("-plan holds %q: give good, again, vaccinated, expired or forged", kind)
+	return "", "", fmt.Errorf("-plan holds %q: give good, again, vaccinated, expired, early, stranger, newer, menu or forged", kind)
 }

@@ -44,6 +44,7 @@ type options struct {
 	door               time.Duration
 	exact              bool
 	bundle             string
+	faults, script     string
 	command            []string
 }
 
@@ -62,7 +63,7 @@ func main() {
 	flag.StringVar(&o.prompts, "prompts", "prompts", "folder with NAME.s16 of every prompt")
 	flag.StringVar(&o.gpio, "gpio", "", "green=FILE,red=FILE,door=FILE")
 	flag.StringVar(&o.screen, "screen", "", "framebuffer and its size, e.g. /dev/fb0:1024x768")
-	flag.StringVar(&o.plan, "plan", "good,again,expired,forged,vaccinated", "the visitors")
+	flag.StringVar(&o.plan, "plan", "expired,good,again,forged,vaccinated,stranger,early,newer,menu", "the visitors")
 	flag.IntVar(&o.bench, "bench", 0, "instead of the plan, measure with so many good visitors")
 	flag.DurationVar(&o.door, "door", time.Second, "door_time in kiosk.toml")
 	flag.BoolVar(&o.exact, "exact", false, "the guest has a clock of its own and never lacks time: forgive nothing")
@@ -71,6 +72,9 @@ func main() {
 	again := flag.String("again", "", "with -crowd: a file of codes that are shown first")
 	mark := flag.String("mark", "", "with -crowd: the log of writes in which announcements are marked")
 	visitors := flag.Int("visitors", 0, "with -crowd: how many, 0 until the power is cut")
+	spoken := flag.String("speak", "", "only write every prompt to this folder")
+	flag.StringVar(&o.faults, "faults", "", "instead of the plan, bring faults about: short, all, or names")
+	flag.StringVar(&o.script, "script", "", "with -faults: the script that knows how")
 	vouch := flag.Bool("synchronised", false, "only tell the kernel that its clock is synchronised, as an NTP client does")
 	flag.Parse()
 	o.command = flag.Args()
@@ -83,6 +87,13 @@ func main() {
 	}
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
+	if *spoken != "" {
+		if err := speak(ctx, *spoken); err != nil {
+			fmt.Fprintln(os.Stderr, "rig:", err)
+			os.Exit(1)
+		}
+		return
+	}
 	work := run
 	if *crowded {
 		work = func(ctx context.Context, o options) error {
@@ -201,9 +212,12 @@ func run(ctx context.Context, o options) error {
 		}
 		err = r.settle(ctx)
 		if err == nil {
-			if o.bench > 0 {
+			switch {
+			case o.bench > 0:
 				err = r.measure(ctx, key)
-			} else {
+			case o.faults != "":
+				err = r.endure(ctx, key, known, o.faults)
+			default:
 				err = r.receive(ctx, key, known)
 			}
 		}

@@ -18,6 +18,7 @@ import (
 // node is the writing end of a v4l2loopback device: what is written here, a
 // program reads as a camera's picture.
 type node struct {
+	path   string
 	file   *os.File
 	format string // YUYV, GREY or MJPG
 	size   image.Point
@@ -42,13 +43,27 @@ const (
 
 // openNode sets the format; the device has no picture before that.
 func openNode(path, format string, size image.Point, fps int) (*node, error) {
-	perLine, ok := map[string]int{"YUYV": 2 * size.X, "GREY": size.X, "MJPG": 0}[format]
-	if !ok {
+	if format != "YUYV" && format != "GREY" && format != "MJPG" {
 		return nil, fmt.Errorf("-format is %q: give YUYV, GREY or MJPG", format)
 	}
+	n := &node{path: path, format: format, size: size, fps: fps}
+	return n, n.open()
+}
+
+// plug opens or closes the writing end.
+func (n *node) plug(in bool) error {
+	if !in {
+		return n.file.Close()
+	}
+	return n.open()
+}
+
+func (n *node) open() error {
+	perLine := map[string]int{"YUYV": 2 * n.size.X, "GREY": n.size.X}[n.format]
+	path, format, size := n.path, n.format, n.size
 	f, err := os.OpenFile(path, os.O_RDWR, 0)
 	if err != nil {
-		return nil, fmt.Errorf("open the camera's writing end: %w", err)
+		return fmt.Errorf("open the camera's writing end: %w", err)
 	}
 	want := pixFormat{
 		kind: videoOutput, width: uint32(size.X), height: uint32(size.Y), field: fieldNone, colorspace: srgb,
@@ -61,13 +76,14 @@ func openNode(path, format string, size image.Point, fps int) (*node, error) {
 	got := want
 	if _, _, errno := unix.Syscall(unix.SYS_IOCTL, f.Fd(), setFormat, uintptr(unsafe.Pointer(&got))); errno != 0 {
 		f.Close()
-		return nil, fmt.Errorf("set the format of %s: %w", path, errno)
+		return fmt.Errorf("set the format of %s: %w", path, errno)
 	}
 	if got.pixel != want.pixel || got.width != want.width || got.height != want.height {
 		f.Close()
-		return nil, fmt.Errorf("%s took another format than %s at %v: it has another writer or reader", path, format, size)
+		return fmt.Errorf("%s took another format than %s at %v: it has another writer or reader", path, format, size)
 	}
-	return &node{file: f, format: format, size: size, fps: fps}, nil
+	n.file = f
+	return nil
 }
 
 // encode turns luma pictures into the node's format. MJPEG comes from FFmpeg,

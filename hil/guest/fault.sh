@@ -1,0 +1,97 @@
+# fault.sh NAME on|off : brings a fault about, or ends it (hil/rig/faults.go
+# says what it is to look like). What is not here the rig does by itself.
+set -eu
+PATH=$PATH:/usr/sbin:/sbin
+unit=munjigi-kiosk.service
+data=/var/lib/munjigi
+kiosk_pid() { systemctl show -P MainPID $unit; }
+
+# table TARGET : puts another device mapper's target under the data partition.
+# Without a flush what is on its way goes the new way, as with a disk that fails.
+table() {
+  dmsetup suspend --noflush --nolockfs data
+  dmsetup load data --table "$1"
+  dmsetup resume data
+}
+sectors() { blockdev --getsz "$HIL_LOOP"; }
+healthy() { table "0 $(sectors) linear $HIL_LOOP 0"; }
+
+# clock BY : sets the clock by so many seconds; the machine still vouches for it.
+clock() {
+  date -s "@$(($(date +%s) + $1))" >/dev/null
+  [ "${2:-}" = unsure ] || "$HIL_BIN/rig" -synchronised
+}
+
+portal() { systemd-run -q -u hil-portal -p NetworkNamespacePath=/run/netns/street "$HIL_BIN/rig" -portal "$@"; }
+
+case $1-$2 in
+camera-unplugged-on)
+  # The kiosk lets go of a camera that is silent; then the driver can be taken away.
+  for _ in $(seq 300); do
+    rmmod v4l2loopback 2>/dev/null && exit 0
+    sleep 0.1
+  done
+  echo "the camera's driver is still in use" >&2
+  exit 1
+  ;;
+camera-unplugged-off) insmod "$HIL_MODULES/v4l2loopback.ko" video_nr=20 exclusive_caps=1 card_label=door ;;
+
+sound-unplugged-on) echo snd_aloop.0 >/sys/bus/platform/drivers/snd_aloop/unbind ;;
+sound-unplugged-off) echo snd_aloop.0 >/sys/bus/platform/drivers/snd_aloop/bind ;;
+
+disk-full-on) dd if=/dev/zero of=$data/lost bs=64k 2>/dev/null || true ;;
+disk-full-off) rm $data/lost ;;
+disk-read-only-on) echo u >/proc/sysrq-trigger; sleep 1 ;;
+disk-read-only-off) mount -o remount,rw $data ;;
+disk-slow-on) table "0 $(sectors) delay $HIL_LOOP 0 0 $HIL_LOOP 0 1500" ;;
+disk-slow-off) healthy ;;
+disk-errors-on) table "0 $(sectors) flakey $HIL_LOOP 0 0 3600 1 error_writes" ;;
+disk-errors-off) healthy ;;
+
+clock-back-on) systemctl stop hil-registry; clock -3600 ;;
+clock-back-off) clock 3600; systemctl start hil-registry ;;
+clock-forward-on) systemctl stop hil-registry; clock 3600 ;;
+clock-forward-off) clock -3600; systemctl start hil-registry ;;
+clock-never-set-on)
+  systemctl stop hil-registry
+  cut -d. -f1 /proc/uptime >/run/hil-uptime
+  date +%s >/run/hil-date
+  systemctl stop $unit
+  date -s 1970-01-02 >/dev/null
+  systemctl start $unit
+  ;;
+clock-never-set-off)
+  date -s "@$(($(cat /run/hil-date) + $(cut -d. -f1 /proc/uptime) - $(cat /run/hil-uptime)))" >/dev/null
+  "$HIL_BIN/rig" -synchronised
+  systemctl start hil-registry
+  ;;
+
+network-gone-on) ip link set door down ;;
+network-gone-off) ip link set door up ;;
+network-slow-on) tc qdisc add dev door root netem delay 3000ms 1000ms loss 30% ;;
+network-slow-off) tc qdisc del dev door root ;;
+captive-portal-on) systemctl stop hil-registry; portal 10.9.0.2:8082 ;;
+captive-portal-off) systemctl stop hil-portal; systemctl start hil-registry ;;
+dns-lies-on) portal 10.9.0.3:8082; sed 's/^10.9.0.2 registry.hil/10.9.0.3 registry.hil/' /etc/hosts >/run/hosts; cat /run/hosts >/etc/hosts ;;
+dns-lies-off) systemctl stop hil-portal; sed 's/^10.9.0.3 registry.hil/10.9.0.2 registry.hil/' /etc/hosts >/run/hosts; cat /run/hosts >/etc/hosts ;;
+registry-certificate-expired-on) systemctl stop hil-registry; portal 10.9.0.2:8082 -expired /srv/hil/registry ;;
+registry-certificate-expired-off) systemctl stop hil-portal; systemctl start hil-registry ;;
+registry-killed-on) systemctl kill -s KILL hil-registry ;;
+
+memory-short-on) echo 40M >"/sys/fs/cgroup/memory/system.slice/$unit/memory.limit_in_bytes" ;;
+memory-short-off) echo -1 >"/sys/fs/cgroup/memory/system.slice/$unit/memory.limit_in_bytes" ;;
+
+kiosk-killed-on) kill -KILL "$(kiosk_pid)" ;;
+config-damaged-on)
+  cp -p /etc/munjigi/kiosk.toml /run/kiosk.toml
+  printf 'data = \0\0\0[camera\nsource = ' >/etc/munjigi/kiosk.toml
+  kill -KILL "$(kiosk_pid)"
+  ;;
+config-damaged-off) cat /run/kiosk.toml >/etc/munjigi/kiosk.toml ;;
+journal-damaged-on)
+  cp $data/journal.db /run/journal.db
+  dd if=/dev/urandom of=$data/journal.db bs=4096 count=2 conv=notrunc 2>/dev/null
+  kill -KILL "$(kiosk_pid)"
+  ;;
+journal-damaged-off) cat /run/journal.db >$data/journal.db ;;
+esac

@@ -1,0 +1,237 @@
+//go:build linux && amd64
+
+package main
+
+import (
+	"context"
+	"crypto/ed25519"
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"slices"
+	"strings"
+	"text/tabwriter"
+	"time"
+
+	"github.com/munjigi/munjigi/display"
+	"github.com/munjigi/munjigi/kiosk"
+)
+
+// fault is something that happens to a door. guest/fault.sh brings it about and
+// ends it, by the name; "picture" ones are the feeder's.
+type fault struct {
+	name string
+	// told are the verdicts that a good code may get meanwhile; none where the
+	// kiosk cannot see it.
+	told []string
+	// shown stands on the screen meanwhile where nobody can be told anything.
+	shown display.Scene
+	// waits is said and shown first, while the visit is being kept.
+	waits bool
+	// mute: nothing can be heard.
+	mute bool
+	// within is how long after its end a good code must be accepted again,
+	// without anybody's help.
+	within time.Duration
+	// short ones are tried each time, the others in the long run.
+	short bool
+}
+
+const (
+	accepted   = string(kiosk.Accepted)
+	outOfOrder = string(kiosk.OutOfOrder)
+)
+
+var faults = []fault{
+	{name: "camera-frozen", shown: display.OutOfOrder, within: 30 * time.Second, short: true},
+	{name: "camera-lies", shown: display.OutOfOrder, within: 30 * time.Second, short: true},
+	{name: "camera-unplugged", shown: display.OutOfOrder, within: 30 * time.Second, short: true},
+	{name: "sound-unplugged", told: []string{accepted}, mute: true, within: 30 * time.Second, short: true},
+	{name: "disk-full", told: []string{outOfOrder, accepted}, within: time.Minute, short: true},
+	{name: "disk-read-only", told: []string{outOfOrder}, within: time.Minute},
+	{name: "disk-slow", told: []string{accepted}, waits: true, within: 10 * time.Second, short: true},
+	{name: "disk-errors", told: []string{outOfOrder}, within: time.Minute, short: true},
+	{name: "clock-back", told: []string{"clock"}, within: 10 * time.Second, short: true},
+	{name: "clock-never-set", told: []string{"clock"}, within: 10 * time.Second},
+	{name: "clock-forward", told: []string{"clock", "expired"}, within: 10 * time.Second},
+	{name: "network-gone", told: []string{accepted}, within: 5 * time.Second, short: true},
+	{name: "network-slow", told: []string{accepted}, within: 5 * time.Second},
+	{name: "captive-portal", told: []string{accepted}, within: 5 * time.Second, short: true},
+	{name: "dns-lies", told: []string{accepted}, within: 5 * time.Second},
+	{name: "registry-certificate-expired", told: []string{accepted}, within: 5 * time.Second, short: true},
+	{name: "memory-short", told: []string{accepted}, within: 10 * time.Second},
+	{name: "registry-killed", told: []string{accepted}, within: 5 * time.Second},
+	{name: "kiosk-killed", told: []string{accepted}, within: 15 * time.Second, short: true},
+	{name: "config-damaged", shown: display.OutOfOrder, within: 30 * time.Second, short: true},
+	{name: "journal-damaged", shown: display.OutOfOrder, within: time.Minute},
+	{name: "partition-damaged", shown: display.OutOfOrder, within: time.Minute},
+}
+
+// endure brings the faults about, one after another, with a visitor before,
+// during and after each.
+func (r *rig) endure(ctx context.Context, key ed25519.PrivateKey, known prompts, which string) error {
+	var rows []*row
+	var failed []string
+	t := tabwriter.NewWriter(os.Stdout, 0, 0, 2, ' ', 0)
+	fmt.Fprintln(t, "fault\ta good code is told\ta forged one\tscreen\theard\tover after\t")
+	tried := 0
+	for i := range faults {
+		f := &faults[i]
+		if which == "short" && !f.short || which != "short" && which != "all" && !slices.Contains(strings.Split(which, ","), f.name) {
+			continue
+		}
+		tried++
+		line, seen, err := r.suffer(ctx, f, key, known)
+		if ctx.Err() != nil {
+			return ctx.Err()
+		}
+		rows = append(rows, seen...)
+		if err != nil {
+			failed = append(failed, fmt.Sprintf("%s: %v", f.name, err))
+			line += " FAILED"
+		}
+		fmt.Fprintf(t, "%s\t%s\n", f.name, line)
+		fmt.Println(f.name, strings.ReplaceAll(line, "\t", " | "))
+	}
+	fmt.Println()
+	t.Flush()
+	if len(rows) > 0 && r.db != "" {
+		wait(ctx, 3*time.Minute, func() bool { return false }) // senders wait long after a long fault
+		failed = append(failed, r.registered(ctx, rows)...)
+	}
+	fmt.Printf("bench: hil.faults.tried %d count\nbench: hil.faults.failed %d count\n", tried, len(failed))
+	if len(failed) > 0 {
+		return fmt.Errorf("not as expected:\n  %s", strings.Join(failed, "\n  "))
+	}
+	return nil
+}
+
+// suffer is one fault, from its beginning to what is well again.
+func (r *rig) suffer(ctx context.Context, f *fault, key ed25519.PrivateKey, known prompts) (line string, rows []*row, err error) {
+	if err := r.bring(ctx, f, "on"); err != nil {
+		return "", nil, err
+	}
+	good, forged, shown, heard := "–", "–", "–", "–"
+	if len(f.told) > 0 {
+		for _, kind := range []string{"good", "forged"} {
+			w, verr := r.comes(ctx, kind, key, f.name+"-"+kind+".png")
+			if verr != nil {
+				return "", rows, verr
+			}
+			rows = append(rows, w)
+			ok := slices.Contains(f.told, w.got)
+			if kind == "good" {
+				good = w.got
+				sounds := r.ear.heard(w.from, w.to)
+				for _, s := range sounds {
+					name, _ := r.ear.name(s, known)
+					heard = strings.TrimPrefix(heard+"+"+name, "–+")
+				}
+				if e, want := expected[w.got]; want && !f.mute && !strings.HasSuffix(heard, e.prompt) {
+					err = fmt.Errorf("a good code: heard %s, want %s", heard, e.prompt)
+				} else if f.mute && len(sounds) > 0 {
+					err = fmt.Errorf("%s was heard", heard)
+				} else if w.picture < samePicture && want {
+					err = fmt.Errorf("a good code: the screen is not %s (alike %.3f)", e.scene, w.picture)
+				}
+				if f.waits && !strings.HasPrefix(heard, "wait+") {
+					err = fmt.Errorf("heard %s, want \"wait\" first", heard)
+				}
+			} else {
+				forged = w.got
+				ok = w.got == "signature" || w.got != accepted && ok
+			}
+			if !ok {
+				return "", rows, fmt.Errorf("a %s code was told %q, want %v", kind, w.got, f.told)
+			}
+			if len(r.pins.pulses("door", w.from, w.to)) > 0 != (w.got == accepted) {
+				return "", rows, fmt.Errorf("a %s code was told %q, and the door's pulses were %v", kind, w.got, r.pins.pulses("door", w.from, w.to))
+			}
+		}
+	} else if shown, err = r.stands(ctx, f.shown, f.name+".png"); err != nil {
+		return "", rows, err
+	}
+	if err != nil {
+		return "", rows, err
+	}
+	if err := r.bring(ctx, f, "off"); err != nil {
+		return "", rows, err
+	}
+	for mended := time.Now(); ; {
+		w, err := r.comes(ctx, "good", key, "")
+		if err != nil {
+			return "", rows, err
+		}
+		rows = append(rows, w)
+		if after := w.from.Sub(mended); w.got == accepted {
+			return fmt.Sprintf("%s\t%s\t%s\t%s\t%.0f s\t", good, forged, shown, heard, after.Seconds()), rows, nil
+		} else if w.got != "" && !slices.Contains(f.told, w.got) {
+			return "", rows, fmt.Errorf("a good code was told %q when it was over", w.got)
+		} else if after > f.within {
+			return "", rows, fmt.Errorf("a good code was told %q %.0f s after it was over", w.got, after.Seconds())
+		}
+	}
+}
+
+// comes lets one visitor come, whatever he is told.
+func (r *rig) comes(ctx context.Context, kind string, key ed25519.PrivateKey, shot string) (*row, error) {
+	v, err := r.prepare(ctx, kind, key)
+	if err != nil {
+		return nil, err
+	}
+	w := &row{kind: kind, want: v.verdict, tolerant: true}
+	if err := r.visitor(ctx, w, v.pictures, shot); err != nil {
+		return nil, err
+	}
+	if answers := r.diary.between(w.from, w.to); len(answers) > 0 {
+		w.got = answers[len(answers)-1].verdict
+	}
+	return w, nil
+}
+
+// stands waits until the screen shows a scene.
+func (r *rig) stands(ctx context.Context, scene display.Scene, shot string) (string, error) {
+	want := drawn(r.painter, r.shape, scene, "")
+	var like float64
+	var err error
+	wait(ctx, 20*time.Second, func() bool {
+		wait(ctx, 500*time.Millisecond, func() bool { return false })
+		img, serr := screenshot(r.screen, r.shape)
+		if err = serr; err != nil {
+			return true
+		}
+		if like = alike(img, want); like >= samePicture {
+			err = keep(img, filepath.Join(r.out, shot))
+			return true
+		}
+		return false
+	})
+	if err == nil && like < samePicture {
+		err = fmt.Errorf("the screen is not %s (alike %.3f)", scene, like)
+	}
+	return string(scene), err
+}
+
+// bring begins ("on") or ends ("off") a fault.
+func (r *rig) bring(ctx context.Context, f *fault, how string) error {
+	switch f.name {
+	case "camera-frozen":
+		r.feeder.spoil(ctx, map[string]spoiling{"on": frozen}[how])
+	case "camera-lies":
+		r.feeder.spoil(ctx, map[string]spoiling{"on": short}[how])
+	case "camera-unplugged":
+		if how == "on" {
+			r.feeder.spoil(ctx, gone)
+		}
+	}
+	c := exec.CommandContext(ctx, "bash", r.script, f.name, how)
+	c.WaitDelay = time.Second
+	if out, err := c.CombinedOutput(); err != nil {
+		return fmt.Errorf("%s %s: %w\n%s", f.name, how, err, out)
+	}
+	if f.name == "camera-unplugged" && how == "off" {
+		r.feeder.spoil(ctx, none)
+	}
+	return ctx.Err()
+}
