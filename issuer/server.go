@@ -180,10 +180,7 @@ func (s *Server) Handler() http.Handler {
 	mux.HandleFunc("GET /guide", s.guidePage)
 	mux.HandleFunc("GET /guide/{file}", s.guideFile)
 	mux.HandleFunc("POST /v1/passes", s.passes)
-	mux.HandleFunc("GET /v1/openapi.yaml", func(w http.ResponseWriter, _ *http.Request) {
-		w.Header().Set("Content-Type", "application/yaml")
-		w.Write(openAPI)
-	})
+	mux.HandleFunc("GET /v1/openapi.yaml", func(w http.ResponseWriter, _ *http.Request) { document(w, openAPI) })
 	mux.HandleFunc("GET /v1/b/{brand}", s.apiState)
 	mux.HandleFunc("POST /v1/b/{brand}/{page...}", s.apiPost)
 	mux.HandleFunc("POST /v1/b/{brand}/passkey/{step}", s.passkey)

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"crypto/sha256"
+	_ "embed"
 	"encoding/hex"
 	"encoding/json"
 	"errors"
@@ -66,6 +67,22 @@ type Tracer struct {
 
 // errTraceFailed is for what is wrong on this side.
 var errTraceFailed = errors.New("the issue log cannot be read or the answer not be noted")
+
+//go:embed trace.yaml
+var traceAPI []byte
+
+// Handler serves what trace.yaml describes.
+func (t *Tracer) Handler() http.Handler {
+	mux := http.NewServeMux()
+	mux.Handle("POST "+TracePath, t)
+	mux.HandleFunc("GET /v1/openapi.yaml", func(w http.ResponseWriter, _ *http.Request) { document(w, traceAPI) })
+	return mux
+}
+
+func document(w http.ResponseWriter, openAPI []byte) {
+	w.Header().Set("Content-Type", "application/yaml")
+	w.Write(openAPI)
+}
 
 // ServeHTTP answers POST TracePath.
 func (t *Tracer) ServeHTTP(w http.ResponseWriter, r *http.Request) {

@@ -7,6 +7,7 @@ import (
 	"crypto/sha256"
 	"errors"
 	"fmt"
+	"io"
 	"log/slog"
 	"net/http"
 	"net/http/httptest"
@@ -16,6 +17,9 @@ import (
 	"testing"
 	"time"
 
+	"github.com/getkin/kin-openapi/openapi3"
+	"github.com/getkin/kin-openapi/openapi3filter"
+	"github.com/getkin/kin-openapi/routers/gorillamux"
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/munjigi/munjigi/issuer/store"
@@ -142,8 +146,67 @@ func (d *traceDesk) post(body []byte) *httptest.ResponseRecorder {
 	r := httptest.NewRequest("POST", TracePath, bytes.NewReader(body))
 	r.Header.Set("Content-Type", trace.ContentType)
 	w := httptest.NewRecorder()
-	d.ServeHTTP(w, r)
+	d.Handler().ServeHTTP(w, r)
+	inTraceAPI(d.t, r, w)
 	return w
+}
+
+// inTraceAPI holds an answer to trace.yaml.
+func inTraceAPI(t *testing.T, r *http.Request, w *httptest.ResponseRecorder) {
+	t.Helper()
+	doc, err := openapi3.NewLoader().LoadFromData(traceAPI)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := doc.Validate(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	router, err := gorillamux.NewRouter(doc)
+	if err != nil {
+		t.Fatal(err)
+	}
+	r = httptest.NewRequest(r.Method, r.URL.Path, nil)
+	route, params, err := router.FindRoute(r)
+	if err != nil {
+		t.Fatalf("%s %s stands not in trace.yaml: %v", r.Method, r.URL.Path, err)
+	}
+	options := &openapi3filter.Options{IncludeResponseStatus: true}
+	if w.Code == http.StatusOK { // cbor and yaml are no JSON that a schema could describe
+		options.ExcludeResponseBody = true
+	}
+	if err := openapi3filter.ValidateResponse(t.Context(), &openapi3filter.ResponseValidationInput{
+		RequestValidationInput: &openapi3filter.RequestValidationInput{Request: r, PathParams: params, Route: route},
+		Status:                 w.Code, Header: w.Header(), Body: io.NopCloser(bytes.NewReader(w.Body.Bytes())), Options: options,
+	}); err != nil {
+		t.Errorf("%s %s: %v", r.Method, r.URL.Path, err)
+	}
+}
+
+// TestTraceAPI holds that the document is served and every route in it is one
+// of the desk's; that nothing else is, TestTraceDesk holds.
+func TestTraceAPI(t *testing.T) {
+	d := newTraceDesk(t)
+	doc, err := openapi3.NewLoader().LoadFromData(traceAPI)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for path, item := range doc.Paths.Map() {
+		for method := range item.Operations() {
+			r, w := httptest.NewRequest(method, path, nil), httptest.NewRecorder()
+			d.Handler().ServeHTTP(w, r)
+			if w.Code == http.StatusNotFound || w.Code == http.StatusMethodNotAllowed {
+				t.Errorf("%s %s is not served: %d", method, path, w.Code)
+			}
+			inTraceAPI(t, r, w)
+		}
+	}
+	r, w := httptest.NewRequest("GET", "/v1/openapi.yaml", nil), httptest.NewRecorder()
+	if d.Handler().ServeHTTP(w, r); !bytes.Equal(w.Body.Bytes(), traceAPI) {
+		t.Error("the document is not served")
+	}
+	if doc.Paths.Find(TracePath) == nil {
+		t.Error("trace.yaml lacks " + TracePath)
+	}
 }
 
 func TestTraceAnswers(t *testing.T) {

@@ -75,10 +75,8 @@ func openTraceDesk(ctx context.Context, f *file, brands []issuer.Brand, db *stor
 	if d.listener, err = new(net.ListenConfig).Listen(ctx, "tcp", f.Trace.Listen); err != nil {
 		return nil, errors.Join(fmt.Errorf("trace: listen (set listen to a free address): %w", err), d.notes.Close())
 	}
-	mux := http.NewServeMux()
-	mux.Handle("POST "+issuer.TracePath, tracer)
 	d.server = &http.Server{
-		Handler: mux, ReadHeaderTimeout: 5 * time.Second, ReadTimeout: 20 * time.Second, WriteTimeout: time.Minute,
+		Handler: tracer.Handler(), ReadHeaderTimeout: 5 * time.Second, ReadTimeout: 20 * time.Second, WriteTimeout: time.Minute,
 		IdleTimeout: time.Minute, MaxHeaderBytes: 8 << 10, ErrorLog: slog.NewLogLogger(log.Handler(), slog.LevelDebug),
 	}
 	log.Info("issuer answers investigations", "address", d.listener.Addr().String(), "brands", len(brands))

@@ -97,6 +97,14 @@ func (d *DB) Verify(ctx context.Context, p Person, method string, now time.Time,
 			if _, err := tx.ExecContext(ctx, `UPDATE people SET verified = ?, withdrawn = 0 WHERE id = ?`, now.UnixMilli(), id); err != nil {
 				return fmt.Errorf("write a person: %w", err)
 			}
+			before, _, err := d.person(ctx, tx, p.ID)
+			if err != nil {
+				return err
+			}
+			before.Carrier, before.Foreign = p.Carrier, p.Foreign // a number moves with its owner
+			if err := d.writeMore(ctx, tx, p.ID, before.More); err != nil {
+				return err
+			}
 		}
 		if _, err := tx.ExecContext(ctx, `INSERT OR REPLACE INTO verifications (person, at, method) VALUES (?, ?, ?)`, p.ID[:], now.UnixMilli(), method); err != nil {
 			return fmt.Errorf("write a verification: %w", err)

@@ -238,6 +238,70 @@ func TestWithdraw(t *testing.T) {
 	}
 }
 
+// TestWithdrawErases holds that of guardian, phone, record, consents and
+// verifications not one sealed byte is left in any file once Withdraw returns,
+// while the name waits for a trace; and that a guardian is asked anew after it.
+func TestWithdrawErases(t *testing.T) {
+	db, dir := fresh(t)
+	ctx := t.Context()
+	child := hong()
+	child.Birth = "2015-05-05"
+	who, err := db.Verify(ctx, child, "sms", t0, []Agreement{{Item: "use", Version: "1", Title: "t", Text: "x", At: t0}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := db.Bind(ctx, who, Device{Session: []byte("s"), Key: []byte("k"), PIN: "p"}); err != nil {
+		t.Fatal(err)
+	}
+	if err := db.Edit(ctx, who, func(m *More) error {
+		m.Guardian, m.Health = &Guardian{Name: "홍판서", Phone: "01033334444", At: t0}, json.RawMessage(`{"doses":2}`)
+		return nil
+	}); err != nil {
+		t.Fatal(err)
+	}
+	if err := db.Issued(ctx, id(1), who, t0); err != nil {
+		t.Fatal(err)
+	}
+	sealed := func(column string) (blob []byte) {
+		t.Helper()
+		if err := db.read.QueryRowContext(ctx, `SELECT `+column+` FROM people WHERE id = ?`, who[:]).Scan(&blob); err != nil {
+			t.Fatal(err)
+		}
+		return blob
+	}
+	more, name := sealed("sealed_more"), sealed("sealed_name")
+	if holds(t, dir, more) == "" || holds(t, dir, name) == "" {
+		t.Fatal("the test looks for the wrong bytes")
+	}
+	if until, err := db.Withdraw(ctx, who, t0.Add(time.Hour)); err != nil || until.IsZero() {
+		t.Fatalf("%v %v", until, err)
+	}
+	if where := holds(t, dir, more); where != "" {
+		t.Errorf("guardian, phone and record can still be opened with the key from %s", where)
+	}
+	if holds(t, dir, name) == "" {
+		t.Error("the name is gone before its day")
+	}
+	if p, err := db.Named(ctx, who); err != nil || p.Name != child.Name || !cmp.Equal(p.More, More{}) {
+		t.Errorf("%+v %v", p, err)
+	}
+	for table, column := range map[string]string{"consents": "person", "verifications": "person"} {
+		var n int
+		if err := db.read.QueryRowContext(ctx, `SELECT count(*) FROM `+table+` WHERE `+column+` = ?`, who[:]).Scan(&n); err != nil || n != 0 {
+			t.Errorf("%d rows of %s are left: %v", n, table, err)
+		}
+	}
+	// Who comes back begins anew, with the carrier of today.
+	child.Carrier = "kt"
+	again, err := db.Verify(ctx, child, "pass", t0.Add(2*time.Hour), nil)
+	if err != nil || again != who {
+		t.Fatal(err)
+	}
+	if p, agreed, err := db.Person(ctx, who); err != nil || len(agreed) != 0 || !cmp.Equal(p.More, More{Carrier: "kt"}) {
+		t.Errorf("%+v %v %v", p.More, agreed, err)
+	}
+}
+
 // TestLapse holds that a month after the verification what was kept for it is
 // destroyed, but for the guardian's consent, which is asked once.
 func TestLapse(t *testing.T) {

@@ -95,6 +95,7 @@ func (t *Town) openIssuer(a Addresses) (err error) {
 	}); err != nil {
 		return err
 	}
+	t.serve = append(t.serve, issuer.NewRetention(t.Issuer))
 	t.IssuerURL, err = t.listen("issuer", "http", a.Issuer, t.Issuer.Serve)
 	return err
 }
