@@ -95,7 +95,7 @@ type gridLine struct {
 const (
 	chartWidth  = 360
 	chartHeight = 190
-	chartLeft   = 34
+	chartLeft   = 42
 	chartTop    = 22
 	chartBase   = 162
 )

@@ -5,6 +5,7 @@ import (
 	"net/http"
 	"slices"
 	"strconv"
+	"strings"
 	"time"
 
 	"github.com/munjigi/munjigi/audio"
@@ -207,7 +208,7 @@ func (s *Server) logout(w http.ResponseWriter, r *http.Request, v *visit) error 
 type today struct {
 	Day    day
 	Chart  chart
-	Days   []day // the days before, newest first, without today
+	Days   []day // of the days before, newest first, those on which anybody came
 	Alerts []Condition
 	Aiming bool
 }
@@ -226,7 +227,9 @@ func (s *Server) today(w http.ResponseWriter, r *http.Request, v *visit) error {
 		if err != nil {
 			return err
 		}
-		body.Days = append(body.Days, before)
+		if before.Total()+before.TotalStaff() > 0 {
+			body.Days = append(body.Days, before)
+		}
 	}
 	return s.show(w, r, v, http.StatusOK, "today", body)
 }
@@ -384,12 +387,13 @@ func (s *Server) state(w http.ResponseWriter, r *http.Request, v *visit) error {
 
 // helping is what the page of help shows.
 type helping struct {
-	Version, Fingerprint, Name, Port string
-	Restart                          bool
+	Version, Name, Port string
+	Fingerprint         []string // pairs of digits
+	Restart             bool
 }
 
 func (s *Server) help(w http.ResponseWriter, r *http.Request, v *visit) error {
-	body := helping{Version: s.Version, Fingerprint: s.certificates.fingerprint(), Port: port(s), Restart: s.Restart != nil}
+	body := helping{Version: s.Version, Fingerprint: strings.Split(s.certificates.fingerprint(), ":"), Port: port(s), Restart: s.Restart != nil}
 	if i := s.Who(); i != nil {
 		body.Name = ownName(i.Kiosk)
 	}

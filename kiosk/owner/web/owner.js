@@ -11,6 +11,7 @@ let over = false;
 
 async function next() {
   const answer = await fetch(picture.dataset.frames + "?after=" + serial, { signal: AbortSignal.timeout(20000) });
+  if (over) return;
   if (answer.status === 401 || answer.status === 410) {
     // Logged out, or aim mode has ended: the page says so.
     over = true;
@@ -65,6 +66,9 @@ if (picture !== null) {
   // A page that is closed must not keep visitors waiting; without this it would
   // end some seconds later.
   if (aiming) {
+    // Finishing leads to another page: what the ended pictures would open must
+    // not come in between.
+    addEventListener("submit", () => { over = true; });
     addEventListener("pagehide", () => {
       over = true;
       navigator.sendBeacon("/aim/stop");
