@@ -54,6 +54,7 @@ func (d *Decoder) Finding() Finding { return d.finding }
 // judge finds fault with the picture, by what tells most of it: a symbol that was well located, else a texture
 // that looks like one, else a symbol that was badly located, else finder patterns, else the light.
 func (d *Decoder) judge() {
+	d.course.missing++
 	if len(d.symbols) > 0 { // the rest is said by accept
 		d.place(d.trail.centre())
 		return
@@ -61,7 +62,7 @@ func (d *Decoder) judge() {
 	located := d.best.score > leastJudged && !d.dwarfed()
 	if located && d.best.score > wellLocated {
 		d.finding = d.fault
-		d.place(d.best.centre())
+		d.come(d.best.centre())
 		return
 	}
 	t, seen := d.texture()
@@ -69,7 +70,7 @@ func (d *Decoder) judge() {
 		d.finding = t.fault()
 	}
 	if seen && d.finding.Problem != Unclear {
-		d.place(t.x, t.y)
+		d.come(t.x, t.y)
 		return
 	}
 	if d.opts.Stream && !seen {
@@ -82,10 +83,10 @@ func (d *Decoder) judge() {
 	switch best := d.surest(); {
 	case located:
 		d.finding = d.fault
-		d.place(d.best.centre())
+		d.come(d.best.centre())
 		return
 	case seen: // finder patterns alone tell less than it
-		d.place(t.x, t.y)
+		d.come(t.x, t.y)
 		return
 	case best != nil:
 		if d.finding = d.judgePicture(); d.finding.Problem != NoCode {
@@ -107,6 +108,15 @@ func (d *Decoder) place(x, y float32) {
 	f, p := &d.finding, &d.planes[0]
 	f.Located = true
 	f.X, f.Y = max(0, min(1, x/float32(p.w))), max(0, min(1, y/float32(p.h)))
+}
+
+// come is place for what may be on its way, or part of the room: what a hand that comes in does to it will be over in a
+// moment, and nobody is there to hear what a picture on the wall suffers from.
+func (d *Decoder) come(x, y float32) {
+	d.place(x, y)
+	if d.opts.Stream && d.course.apart(x, y, d.planes[0].w) {
+		d.finding.Problem, d.finding.Measure = Unclear, 0
+	}
 }
 
 // centre is where the middle of the symbol lies in the picture.

@@ -11,6 +11,15 @@ const (
 	settling = 300
 )
 
+// habit is what share of the picture has long been so: part of the room.
+type habit float32
+
+// rises says that share is more than usual by least.
+func (h *habit) rises(share, least float32) bool {
+	*h = min(habit(share), *h+(habit(share)-*h)/settling)
+	return share-float32(*h) >= least
+}
+
 // overexposed looks for a screen in which nothing is seen for light.
 func (d *Decoder) overexposed() (p patch, ok bool) {
 	const level = 1
@@ -27,8 +36,7 @@ func (d *Decoder) overexposed() (p patch, ok bool) {
 		}
 	}
 	share := float32(white) / float32(n)
-	d.glow = min(share, d.glow+(share-d.glow)/settling)
-	if share-d.glow < leastScreen {
+	if !d.glow.rises(share, leastScreen) {
 		return p, false
 	}
 	p = w.largest(s, level, true)
@@ -39,11 +47,14 @@ const (
 	// dimLevel is the level that a dim screen is looked for on: single pixels of it are mostly noise.
 	dimLevel = 2
 	// A pattern is so much rougher than noise.
-	roughness = 1.3
+	roughness = 1.17
 	// least and most of a dim screen's contrast, blocks' differences within themselves.
-	mostDim  = 24
-	leastDim = 16 // blocks
-	dimFill  = 0.58
+	mostDim       = 24
+	leastDim      = 16 // blocks
+	dimFill       = 0.58
+	leastDimShare = 0.015 // of the picture
+	// Noise of which a block has more hides it.
+	mostNoise = 800
 )
 
 // dim looks for a symbol whose contrast is no more than a few gray levels: blocks of the picture that are rougher
@@ -68,22 +79,46 @@ func (d *Decoder) dim() (t patch, ok bool) {
 		}
 		w.energy[i] = int32(sum)
 	}
-	floor := w.quiet()
-	for i, e := range w.energy {
-		w.like[i] = float32(e) > roughness*float32(floor)+16 && s.hi[i]-s.lo[i] < mostDim
+	floor, light := w.quiet(), uint64(0)
+	if floor > mostNoise {
+		return t, false
+	}
+	for _, sum := range s.sum {
+		light += uint64(sum)
+	}
+	least, rough := 9*(roughness*float32(floor)+4), 0
+	for y := range s.h {
+		for x := range s.w {
+			i := y*s.w + x
+			// What is bright is rough by its photons alone.
+			w.like[i] = x > 0 && y > 0 && x < s.w-1 && y < s.h-1 && s.hi[i]-s.lo[i] < mostDim && uint64(s.sum[i])*uint64(n) < light
+			if !w.like[i] {
+				continue
+			}
+			sum := int32(0)
+			for k := i - s.w; k <= i+s.w; k += s.w {
+				sum += w.energy[k-1] + w.energy[k] + w.energy[k+1]
+			}
+			if w.like[i] = float32(sum) > least; w.like[i] {
+				rough++
+			}
+		}
+	}
+	if !d.murk.rises(float32(rough)/float32(n), leastDimShare) {
+		return t, false
 	}
 	t = w.largest(s, dimLevel, true)
 	return t, t.blocks >= leastDim && t.fill() > dimFill
 }
 
-// quiet is the energy that a third of the blocks stay below: noise, where most of the picture is a room.
+// quiet is the energy that half of the blocks stay below: noise, where most of the picture is a room.
 func (w *patches) quiet() int32 {
 	var count [512]int
 	for _, e := range w.energy {
 		count[min(511, e>>2)]++
 	}
 	for i, sum := 0, 0; i < len(count); i++ {
-		if sum += count[i]; sum*3 >= len(w.energy) {
+		if sum += count[i]; sum*2 >= len(w.energy) {
 			return int32(i+1) << 2
 		}
 	}

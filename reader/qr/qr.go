@@ -91,7 +91,9 @@ type Decoder struct {
 	past    []finder // of the last frame
 	still   still
 	patches patches
-	glow    float32 // share of the picture that has long been white
+	course  course
+	glow    habit // what is white
+	murk    habit // what is dimly patterned
 	finding Finding
 	best    grid    // the best located symbol of the picture …
 	fault   Finding // … and what it suffers from

@@ -33,7 +33,7 @@ func (d *Decoder) texture() (t texture, ok bool) {
 	w := &d.patches
 	for n := 0; n < levels && d.planes[n].pix != nil; n++ {
 		s := &d.marks[n].stats
-		least := uint8(max(6, min(40, 2*s.quiet()+4)))
+		least := uint8(max(6, min(40, s.quiet()*3/2+4)))
 		w.like = grow(w.like, s.w*s.h)
 		busy := 0
 		for i, hi := range s.hi {

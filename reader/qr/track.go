@@ -198,3 +198,45 @@ func (s *still) unmoved(p *plane) bool {
 	}
 	return false
 }
+
+// course is the way of what a finding is about, from frame to frame.
+type course struct {
+	x, y    float32 // where it was, pixels
+	dx, dy  float32 // mean of its steps
+	length  float32 // mean of their lengths
+	missing int     // frames since it was seen
+	resting int     // frames that it has not moved at all
+}
+
+const (
+	steps   = 6  // that the means are of, about
+	brisk   = 3  // pixels a frame, of a picture 1280 wide
+	farAway = 10 // a step that is no step, of that
+	lost    = 3  // frames
+	direct  = 0.75
+	rest    = 0.7 // pixels a frame: no hand is as quiet …
+	room    = 150 // … for so many frames
+)
+
+// apart notes where it is and says that nobody holds it there: it is being brought in or carried away, as it moves one
+// way all the time, where a hand that shakes or waves turns round; or it is part of the room.
+func (c *course) apart(x, y float32, width int) bool {
+	scale := 1280 / float32(width)
+	dx, dy := (x-c.x)*scale, (y-c.y)*scale
+	d := sqrt32(dx*dx + dy*dy)
+	if c.missing > lost || d > 10*farAway {
+		*c = course{x: x, y: y, missing: 0}
+		return false
+	}
+	c.x, c.y, c.missing = x, y, 0
+	if c.resting++; d > rest {
+		c.resting = 0
+	}
+	if 3*d < c.length { // it has arrived
+		c.dx, c.dy, c.length = c.dx/2, c.dy/2, c.length/2
+	}
+	const k = 1. / steps
+	c.dx, c.dy, c.length = c.dx+(dx-c.dx)*k, c.dy+(dy-c.dy)*k, c.length+(d-c.length)*k
+	straight := sqrt32(c.dx*c.dx + c.dy*c.dy)
+	return straight > brisk && straight > direct*c.length || c.resting > room
+}
