@@ -66,7 +66,7 @@ var remedies = map[qr.Problem]display.Hint{
 
 // blurs says that a problem may be what motion makes of a code.
 func blurs(p qr.Problem) bool {
-	return p == qr.Moving || p == qr.OutOfFocus || p == qr.Tilted || p == qr.Unclear
+	return p == qr.Moving || p == qr.Tilted || p == qr.Unclear
 }
 
 // advice is what a visitor is to see and hear.
