@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"crypto/ed25519"
+	"errors"
 	"fmt"
 	"image"
 	"image/draw"
@@ -11,8 +12,10 @@ import (
 	"log/slog"
 	"net"
 	"net/http"
+	"os"
 	"path/filepath"
 	"regexp"
+	"slices"
 	"strings"
 	"sync/atomic"
 	"testing"
@@ -20,7 +23,10 @@ import (
 
 	"github.com/munjigi/munjigi/cmd/internal/chromium"
 	"github.com/munjigi/munjigi/issuer"
+	"github.com/munjigi/munjigi/issuer/identity"
+	"github.com/munjigi/munjigi/issuer/testca"
 	"github.com/munjigi/munjigi/pass"
+	"github.com/munjigi/munjigi/reader/camera/virtual"
 	"github.com/munjigi/munjigi/reader/qr"
 	"github.com/munjigi/munjigi/uplink/journal"
 )
@@ -28,6 +34,7 @@ import (
 // wallet is an issuer to which browsers can go, and what kiosks trust.
 type wallet struct {
 	port   string
+	ca     *testca.CA // of certificates that nv believes
 	bundle *pass.Bundle
 	ahead  atomic.Int64 // how far the issuer's clock is set ahead
 }
@@ -57,6 +64,14 @@ func newWallet(t *testing.T) *wallet {
 		t.Fatal(err)
 	}
 	w := &wallet{}
+	dir := t.TempDir()
+	if w.ca, err = testca.Create(dir, now); err != nil {
+		t.Fatal(err)
+	}
+	nv := slices.IndexFunc(brands, func(b issuer.Brand) bool { return b.ID == "nv" })
+	if brands[nv].Authorities, err = identity.OpenAuthorities(filepath.Join(dir, testca.CertificateFile), filepath.Join(dir, testca.ListFile)); err != nil {
+		t.Fatal(err)
+	}
 	if w.bundle, err = pass.OpenBundle(raw, public); err != nil {
 		t.Fatal(err)
 	}
@@ -188,8 +203,8 @@ const slow = `(() => {
 // skip lets the page believe that so many milliseconds have passed.
 func skip(p *chromium.Page, ms int) { p.Eval(fmt.Sprintf("skip(%d)", ms)) }
 
-// valid waits for the n-th code of the page and reads it as a kiosk's camera does.
-func (w *wallet) valid(t *testing.T, p *chromium.Page, n int) *pass.Pass {
+// shown waits for the n-th code of the page and takes its picture.
+func shown(t *testing.T, p *chromium.Page, n int) *image.Gray {
 	t.Helper()
 	p.Text(fmt.Sprintf(`body[data-state=valid][data-made="%d"] #count strong`, n))
 	img, err := png.Decode(bytes.NewReader(p.Picture()))
@@ -198,11 +213,53 @@ func (w *wallet) valid(t *testing.T, p *chromium.Page, n int) *pass.Pass {
 	}
 	gray := image.NewGray(img.Bounds())
 	draw.Draw(gray, gray.Bounds(), img, img.Bounds().Min, draw.Src)
-	symbols, err := qr.New(qr.Options{Thorough: true, Budget: time.Minute}).Decode(gray)
+	return gray
+}
+
+// valid waits for the n-th code of the page and reads it off its picture.
+func (w *wallet) valid(t *testing.T, p *chromium.Page, n int) *pass.Pass {
+	t.Helper()
+	symbols, err := qr.New(qr.Options{Thorough: true, Budget: time.Minute}).Decode(shown(t, p, n))
 	if err != nil || len(symbols) != 1 {
 		t.Fatalf("%d symbols are read from the picture of the page, %v", len(symbols), err)
 	}
-	u, err := pass.Parse(symbols[0].Text)
+	return w.verify(t, symbols[0].Text)
+}
+
+// throughLens holds the phone with the page before a kiosk's camera, in a hand
+// that shakes, blurred and noisy, and reads the code as the kiosk does.
+func (w *wallet) throughLens(t *testing.T, p *chromium.Page, n int, name string) *pass.Pass {
+	t.Helper()
+	phone := virtual.New(virtual.Options{Seed: 5, Unpaced: true})
+	defer phone.Close()
+	phone.Show(shown(t, p, n))
+	reader := qr.New(qr.Options{Stream: true, Budget: time.Minute})
+	var frame image.Gray
+	for i := range 60 { // two seconds, of which the hand comes for 0.7
+		if err := phone.Grab(t.Context(), &frame); err != nil {
+			t.Fatal(err)
+		}
+		symbols, err := reader.Decode(&frame)
+		if err != nil || len(symbols) == 0 {
+			continue
+		}
+		t.Logf("%s: read in frame %d of 30 a second", name, i+1)
+		file, err := os.Create(chromium.Out(t, filepath.Join("issuer", name+"-lens.png")))
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := errors.Join(png.Encode(file, &frame), file.Close()); err != nil {
+			t.Fatal(err)
+		}
+		return w.verify(t, symbols[0].Text)
+	}
+	t.Fatalf("%s: the code is not read through the lens", name)
+	return nil
+}
+
+func (w *wallet) verify(t *testing.T, text string) *pass.Pass {
+	t.Helper()
+	u, err := pass.Parse(text)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -250,7 +307,7 @@ func TestWalk(t *testing.T) {
 			if tt.brand != "pas" {
 				w.bySMS(t, p, hong, "identity")
 			}
-			first := w.valid(t, p, 1)
+			first := w.throughLens(t, p, 1, tt.brand)
 			j, err := journal.Open(filepath.Join(t.TempDir(), "journal.db")) // the kiosk's
 			if err != nil {
 				t.Fatal(err)
@@ -261,6 +318,9 @@ func TestWalk(t *testing.T) {
 			}
 			if _, err := j.Admit(first, time.Now()); err != nil {
 				t.Errorf("the kiosk does not admit what is on the screen: %v", err)
+			}
+			if first.ID() != w.valid(t, p, 1).ID() {
+				t.Error("the lens shows another code than the page")
 			}
 			if first.Issuer() != tt.brand || first.Health() != nil {
 				t.Errorf("%s %v", first.Issuer(), first.Health())

@@ -91,6 +91,7 @@ func serve(ctx context.Context, path string, now func() time.Time, stderr io.Wri
 		if err != nil {
 			return errors.Join(fmt.Errorf("listen for metrics (set metrics to a free address): %w", err), l.Close())
 		}
+		log.Info("issuer gives metrics", "address", m.Addr().String())
 		all = append(all, tasks.Func{Name: "metrics", Do: func(ctx context.Context) error { return numbers.serve(ctx, m, log) }})
 	}
 	return tasks.Run(ctx, log, func() {}, all...)

@@ -17,12 +17,13 @@ import (
 	"github.com/munjigi/munjigi/pass/trace"
 )
 
-// spoken is a log that tells the address of the trace desk as soon as it stands
-// there.
+// spoken is a log that tells an address as soon as it stands there, and whether
+// something else does.
 type spoken struct {
-	mu   sync.Mutex
-	text bytes.Buffer
-	seen chan string
+	mu         sync.Mutex
+	text       bytes.Buffer
+	what, also *regexp.Regexp
+	seen, told chan string
 }
 
 var deskAddress = regexp.MustCompile(`answers investigations" address=(\S+)`)
@@ -31,8 +32,11 @@ func (s *spoken) Write(p []byte) (int, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.text.Write(p)
-	if m := deskAddress.FindSubmatch(p); m != nil {
+	if m := s.what.FindSubmatch(p); m != nil {
 		s.seen <- string(m[1])
+	}
+	if s.also != nil && s.also.Match(p) {
+		s.told <- string(p)
 	}
 	return len(p), nil
 }
@@ -92,7 +96,7 @@ func TestTraceDesk(t *testing.T) {
 	}
 
 	ctx, stop := context.WithCancel(t.Context())
-	log := &spoken{seen: make(chan string, 1)}
+	log := &spoken{seen: make(chan string, 1), what: deskAddress}
 	done := make(chan error, 1)
 	go func() { done <- run(ctx, []string{"serve", "-config", path}, clock, io.Discard, log) }()
 	var address string
