@@ -103,6 +103,16 @@ func TestByNumber(t *testing.T) {
 	request := regexp.MustCompile(`name="request" value="([^"]+)"`).FindStringSubmatch(body)[1]
 	app.goes(t, "/app/pass/answer", values("request", request, "answer", "approve"), "/app/pass?done=approved")
 	p.goes(t, "/b/tos/identity/check", nil, "/b/tos/device")
+	// Who guesses at numbers is held up.
+	slow := 0
+	for range 12 {
+		if resp, _ := app.post(t, "/app/pass/number", values("number", "000000")); resp.StatusCode == 429 {
+			slow++
+		}
+	}
+	if slow != 3 { // the right one counted, too
+		t.Errorf("of 12 guesses %d were held up, want 3", slow)
+	}
 }
 
 // TestByMOTP registers the app by SMS, enters its code, locks it by five wrong
@@ -176,6 +186,11 @@ func TestByMOTP(t *testing.T) {
 	q.goes(t, "/b/nv/identity/choose", values("method", "motp"), "/b/nv/identity")
 	q.goes(t, "/b/nv/identity/motp", url.Values{"phone": {hong.phone}, "agree": ticks}, "/b/nv/identity")
 	q.refused(t, "/b/nv/identity/check", values("code", code), "err_wrong")
+	for _, secret := range []string{first, code, "135790", h.lastCode(t, moved.phone)} {
+		if strings.Contains(h.log.String(), secret) {
+			t.Errorf("the code %s is in the log", secret)
+		}
+	}
 }
 
 // TestSMSPage holds countdown, extension, resending and five tries of the page.
