@@ -79,6 +79,11 @@ func (d *Decoder) symbol(g *grid) bool {
 	l := d.layout(g.side)
 	view := d.viewOf(g)
 	d.refine(g, l, &view)
+	if d.late() { // there is no time to read it; it may still be judged
+		d.modules.sample(g, &view)
+		d.judged(g, &view)
+		return false
+	}
 	if d.sampled(g, l, &view) {
 		return true
 	}
@@ -87,7 +92,7 @@ func (d *Decoder) symbol(g *grid) bool {
 			g.resize(sideOf(v))
 			l, view = d.layout(g.side), d.viewOf(g)
 			d.refine(g, l, &view)
-			if d.sampled(g, l, &view) {
+			if !d.late() && d.sampled(g, l, &view) {
 				return true
 			}
 		}
@@ -114,10 +119,15 @@ func (d *Decoder) symbol(g *grid) bool {
 			return true
 		}
 	}
-	if g.score > d.best.score {
-		d.best, d.fault = *g, d.judgeSymbol(g, &view)
-	}
+	d.judged(g, &view)
 	return false
+}
+
+// judged finds fault with the symbol sampled last, where it is the best located one so far.
+func (d *Decoder) judged(g *grid, v *view) {
+	if g.score > d.best.score {
+		d.best, d.fault = *g, d.judgeSymbol(g, v)
+	}
 }
 
 func (d *Decoder) modulePitch(g *grid) float32 {

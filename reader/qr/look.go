@@ -199,7 +199,7 @@ func (d *Decoder) find(p *plane, marks *thresholds, s *search) (fresh bool) {
 				}
 				fresh = d.addFinder(f) || fresh
 			}
-			if looked++; looked >= maxInspected || looked%8 == 0 && d.late() {
+			if looked++; looked >= maxInspected || looked%2 == 0 && d.late() {
 				return fresh
 			}
 		}

@@ -66,7 +66,7 @@ func (d *Decoder) refine(g *grid, l *layout, v *view) (found int) {
 		}
 		// From the far corner outwards, so that each fit helps the next ring.
 		for ring := 1; ring <= last && !d.late(); ring++ {
-			for i := last - ring; i <= last; i++ {
+			for i := last - ring; i <= last && !d.late(); i++ {
 				for k := last - ring; k <= last; k++ {
 					if i != last-ring && k != last-ring || !l.hasAlignment(i, k) {
 						continue
