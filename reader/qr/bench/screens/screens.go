@@ -3,7 +3,8 @@
 // physical degradation has a number of its own, and the truth beside them.
 //
 // Use [Sweeps] for one degradation at a time, [Mix] for all at once, [Streams]
-// for a hand that comes in, [Blanks] for pictures without a code. A [Case] is
+// for a hand that comes in, [Condition] for one that does something wrong, [Blanks]
+// for pictures without a code. A [Case] is
 // small and is drawn by [Case.Render]; the same seed gives the same picture.
 //
 // Light takes the way it takes in the world: the screen's radiance → pinhole
