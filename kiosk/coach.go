@@ -120,8 +120,11 @@ func (c *coach) see(f qr.Finding, at time.Time, busy bool) advice {
 		}
 		c.found = at
 		hint := remedies[f.Problem]
-		if fast && blurs(f.Problem) {
+		switch {
+		case fast && blurs(f.Problem):
 			hint = display.HoldStill
+		case fast && f.Problem == qr.TooLarge: // on its way in: cut off now, and not in a moment
+			hint = display.NoHint
 		}
 		c.memory.add(hint, gap)
 	}

@@ -433,7 +433,8 @@ func TestAnswers(t *testing.T) {
 // without a code.
 func TestNoAllocations(t *testing.T) {
 	k := New(Config{}, Parts{
-		Decoder: decoderFunc(func() {}), Screen: deaf{}, Now: time.Now, Log: slog.New(slog.DiscardHandler),
+		Decoder: decoderFunc(func() {}), Findings: sees(qr.Finding{Problem: qr.Unclear, Located: true}), Screen: deaf{}, Voice: mute{},
+		Now: time.Now, Log: slog.New(slog.DiscardHandler),
 	})
 	frame := camera.Frame{Gray: image.NewGray(image.Rect(0, 0, 1280, 720)), At: time.Now()}
 	if n := testing.AllocsPerRun(100, func() {
@@ -443,6 +444,10 @@ func TestNoAllocations(t *testing.T) {
 		t.Errorf("%v allocations a frame", n)
 	}
 }
+
+type sees qr.Finding
+
+func (f sees) Finding() qr.Finding { return qr.Finding(f) }
 
 type deaf struct{}
 
