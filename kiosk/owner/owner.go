@@ -220,6 +220,7 @@ func (s *Server) serve(ctx context.Context) error {
 	})
 	g.Go(func() error { s.names.announce(ctx, kiosk, l.Addr(), s.Log); return nil })
 	g.Go(func() error {
+		defer cancel() // and the name is not announced any more
 		for ctx.Err() == nil && s.still(kiosk) {
 			sleep(ctx, look)
 		}
