@@ -65,8 +65,22 @@ func (s *surface) size() image.Point {
 	return image.Pt(s.width, s.height)
 }
 
-// copy converts img, of the surface's size, into the memory.
-func (s *surface) copy(img *image.RGBA) {
+// onDevice is where a part of the picture lies on the device.
+func (s *surface) onDevice(r image.Rectangle) image.Rectangle {
+	switch s.rotate {
+	case 90:
+		return image.Rect(s.width-r.Max.Y, r.Min.X, s.width-r.Min.Y, r.Max.X)
+	case 180:
+		return image.Rect(s.width-r.Max.X, s.height-r.Max.Y, s.width-r.Min.X, s.height-r.Min.Y)
+	case 270:
+		return image.Rect(r.Min.Y, s.height-r.Max.X, r.Max.Y, s.height-r.Min.X)
+	}
+	return r
+}
+
+// copy converts a part of img, which has the surface's size, into the memory. It
+// returns how many bytes it wrote.
+func (s *surface) copy(img *image.RGBA, part image.Rectangle) (written int) {
 	// The picture's offset for the device's first pixel, and its steps for one
 	// pixel right and one line down on the device.
 	w, h := s.size().X, s.size().Y
@@ -79,9 +93,11 @@ func (s *surface) copy(img *image.RGBA) {
 	case 270:
 		start, right, down = (w-1)*4, img.Stride, -4
 	}
-	for y := range s.height {
-		line := s.mem[y*s.stride:][:s.width*s.format.bytes()]
-		at := start + y*down
+	r := s.onDevice(part.Intersect(image.Rect(0, 0, w, h)))
+	for y := r.Min.Y; y < r.Max.Y; y++ {
+		line := s.mem[y*s.stride+r.Min.X*s.format.bytes():][:r.Dx()*s.format.bytes()]
+		written += len(line)
+		at := start + y*down + r.Min.X*right
 		switch s.format {
 		case rgb565:
 			for i := 0; i < len(line); i += 2 {
@@ -104,4 +120,5 @@ func (s *surface) copy(img *image.RGBA) {
 			}
 		}
 	}
+	return written
 }

@@ -1,9 +1,12 @@
 package display
 
 import (
+	"errors"
 	"fmt"
 	"image"
+	"math"
 	"os"
+	"runtime/debug"
 	"unsafe"
 
 	"golang.org/x/sys/unix"
@@ -20,7 +23,9 @@ type varScreenInfo struct {
 	xres, yres, xresVirtual, yresVirtual, xoffset, yoffset uint32
 	bitsPerPixel, grayscale                                uint32
 	red, green, blue, transp                               struct{ offset, length, msbRight uint32 }
-	_                                                      [20]uint32
+	nonstd, activate                                       uint32
+	height, width                                          uint32 // mm; the kernel's DRM drivers take them from the screen's EDID
+	_                                                      [16]uint32
 }
 
 // fixScreenInfo is struct fb_fix_screeninfo.
@@ -45,6 +50,7 @@ type fixScreenInfo struct {
 type framebuffer struct {
 	file *os.File
 	mem  []byte
+	mode varScreenInfo
 	surface
 }
 
@@ -87,7 +93,7 @@ func openFramebuffer(path string, rotate int) (p *framebuffer, err error) {
 	if err != nil {
 		return nil, fmt.Errorf("its memory cannot be mapped: %w", err)
 	}
-	p = &framebuffer{file: f, mem: mem}
+	p = &framebuffer{file: f, mem: mem, mode: v}
 	// The visible part of a larger virtual screen.
 	visible := int(v.yoffset)*int(fix.lineLength) + int(v.xoffset)*format.bytes()
 	p.surface = surface{
@@ -108,17 +114,61 @@ func ioctl(f *os.File, request uintptr, arg unsafe.Pointer) error {
 	return nil
 }
 
-func (p *framebuffer) Show(img *image.RGBA) error {
-	p.copy(img)
+func (p *framebuffer) Show(img *image.RGBA, changed []image.Rectangle) (err error) {
+	if err := p.Check(); err != nil {
+		return err
+	}
+	// A screen that is pulled out between the check and here takes its memory along.
+	defer debug.SetPanicOnFault(debug.SetPanicOnFault(true))
+	defer func() {
+		if recover() != nil {
+			err = ErrChanged
+		}
+	}()
+	for _, r := range changed {
+		p.copy(img, r)
+	}
 	return nil
+}
+
+// Check tells whether the screen is the one that was opened, in its mode.
+func (p *framebuffer) Check() error {
+	var v varScreenInfo
+	if err := ioctl(p.file, fbioGetVScreenInfo, unsafe.Pointer(&v)); err != nil {
+		return fmt.Errorf("display panel %s: the screen is gone: %w", p, err)
+	}
+	was := p.mode
+	was.activate, v.activate = 0, 0
+	if v != was {
+		return ErrChanged
+	}
+	opened, err := p.file.Stat()
+	if err != nil {
+		return err
+	}
+	there, err := os.Stat(p.file.Name())
+	if err != nil {
+		return fmt.Errorf("display panel %s: the screen is gone: %w", p, err)
+	}
+	if !os.SameFile(opened, there) {
+		return ErrChanged
+	}
+	return nil
+}
+
+// Diagonal implements Measured. A size that no screen has is none.
+func (p *framebuffer) Diagonal() float64 {
+	const least, most = 20, 3000 // mm
+	w, h := p.mode.width, p.mode.height
+	if w < least || h < least || w > most || h > most {
+		return 0
+	}
+	return math.Hypot(float64(w), float64(h)) / 25.4
 }
 
 func (p *framebuffer) Size() image.Point { return p.size() }
 func (p *framebuffer) String() string    { return "fb:" + p.file.Name() }
 
 func (p *framebuffer) Close() error {
-	if err := unix.Munmap(p.mem); err != nil {
-		return err
-	}
-	return p.file.Close()
+	return errors.Join(unix.Munmap(p.mem), p.file.Close())
 }

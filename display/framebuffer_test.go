@@ -35,7 +35,9 @@ func TestSurface(t *testing.T) {
 					img.SetRGBA(x, y, color.RGBA{uint8(40 * x), uint8(60 * y), uint8(200 - 30*x), 255})
 				}
 			}
-			s.copy(img)
+			if n := s.copy(img, img.Rect); n != w*h*format.bytes() {
+				t.Errorf("format %d rotate %d: %d bytes were written, the picture has %d", format, rotate, n, w*h*format.bytes())
+			}
 			for y := range s.size().Y {
 				for x := range s.size().X {
 					dx, dy := x, y // where it must be: the picture turned clockwise
@@ -61,6 +63,42 @@ func TestSurface(t *testing.T) {
 					}
 				}
 			}
+		}
+	}
+}
+
+// TestSurfaceParts: a part of the picture changes its own pixels on the device
+// and no other, however the screen is turned.
+func TestSurfaceParts(t *testing.T) {
+	const w, h = 7, 5
+	for _, rotate := range []int{0, 90, 180, 270} {
+		s := &surface{width: w, height: h, stride: w * 4, format: xbgr8888, rotate: rotate, mem: make([]byte, w*h*4)}
+		img := image.NewRGBA(image.Rectangle{Max: s.size()})
+		whole := *s
+		for i := range img.Pix {
+			img.Pix[i] = uint8(i + 1)
+		}
+		part := image.Rect(1, 2, 4, 4)
+		if n := s.copy(img, part); n != part.Dx()*part.Dy()*4 {
+			t.Errorf("rotate %d: %d bytes for %v", rotate, n, part)
+		}
+		whole.mem = make([]byte, w*h*4)
+		whole.copy(img, img.Rect)
+		device := s.onDevice(part)
+		for y := range h {
+			for x := range w {
+				at := (y*w + x) * 4
+				want := []byte{0, 0, 0, 0}
+				if image.Pt(x, y).In(device) {
+					want = whole.mem[at : at+4]
+				}
+				if string(s.mem[at:at+4]) != string(want) {
+					t.Fatalf("rotate %d: pixel %d,%d of the device is %x, want %x", rotate, x, y, s.mem[at:at+4], want)
+				}
+			}
+		}
+		if s.copy(img, image.Rect(-5, -5, 99, 99)) != w*h*4 || s.copy(img, image.Rectangle{}) != 0 {
+			t.Errorf("rotate %d: a part beyond the picture is not cut off", rotate)
 		}
 	}
 }
@@ -114,7 +152,7 @@ func BenchmarkSurface(b *testing.B) {
 			img := image.NewRGBA(image.Rectangle{Max: s.size()})
 			b.Run(map[pixelFormat]string{rgb565: "rgb565", xrgb8888: "xrgb8888"}[f]+map[int]string{0: "", 90: "-turned"}[rotate], func(b *testing.B) {
 				for b.Loop() {
-					s.copy(img)
+					s.copy(img, img.Rect)
 				}
 			})
 		}

@@ -2,38 +2,63 @@ package display
 
 import (
 	"bytes"
-	"flag"
 	"fmt"
 	"image"
-	"image/color"
-	"image/draw"
-	"image/png"
-	"math"
-	"os"
-	"path/filepath"
 	"strings"
 	"testing"
 	"time"
 )
 
-var update = flag.Bool("update", false, "write the golden pictures anew")
+// layout is a screen as it is sold.
+type layout struct {
+	size   image.Point
+	inches float64
+}
 
-var layouts = []image.Point{{800, 480}, {1024, 600}, {1280, 720}, {480, 800}}
+func (l layout) String() string { return fmt.Sprintf("%dx%d", l.size.X, l.size.Y) }
 
-// scenery is a state of each scene as it would be seen.
-func scenery() []State {
-	var states []State
+var layouts = []layout{
+	{image.Pt(800, 480), 7}, {image.Pt(1024, 600), 10.1}, {image.Pt(1280, 720), 15.6},
+	{image.Pt(480, 800), 7}, {image.Pt(600, 1024), 10.1}, {image.Pt(720, 1280), 15.6},
+}
+
+func (l layout) painter(t testing.TB, langs ...string) *Painter {
+	t.Helper()
+	p, err := NewPainter(Options{Langs: langs, Diagonal: l.inches, Texts: shipped})
+	if err != nil {
+		t.Fatal(err)
+	}
+	p.fit(l.size)
+	return p
+}
+
+func (l layout) picture() *image.RGBA { return image.NewRGBA(image.Rectangle{Max: l.size}) }
+
+// shipped is the folder of the languages that are not built in.
+const shipped = "../configs/languages"
+
+// view is a state and the name of its picture.
+type view struct {
+	name string
+	State
+}
+
+// scenery is a state of each scene and of each hint as it would be seen.
+func scenery() []view {
+	well := Status{Camera: OK, Network: OK, Clock: OK, Sound: OK, Queue: OK, Keys: OK, KeysAge: 5 * time.Hour}
+	var views []view
 	for _, s := range Scenes() {
-		st := State{Scene: s, Status: Status{
-			Camera: OK, Network: OK, Clock: OK, Sound: OK, Queue: OK, Keys: OK, KeysAge: 5 * time.Hour,
-		}}
+		st := State{Scene: s, Status: well}
 		if s == Used || s == PolicyOff || s == Wait {
 			st.Status.Network, st.Status.Queue, st.Status.Waiting = Warn, Warn, 128
 			st.Status.Keys, st.Status.KeysAge = Warn, 100*time.Hour
 		}
-		switch s {
-		case Idle, Unenrolled:
+		if s.Live() {
 			st.Camera = testPicture()
+		}
+		switch s {
+		case Seen:
+			st.Located, st.X, st.Y = true, .56, .45
 		case EnrolConfirm:
 			st.Registry, st.Words = "질병관리청 전자출입명부", "바다 거울 나무 호수 연필 구름"
 		case Accepted:
@@ -47,242 +72,227 @@ func scenery() []State {
 		case EnrolUnreachable:
 			st.Status.Network, st.Status.Disk = Warn, Bad
 		}
-		states = append(states, st)
+		views = append(views, view{string(s), st})
 	}
-	return states
+	for _, h := range Hints() {
+		views = append(views, view{"hint-" + string(h), State{
+			Scene: Seen, Hint: h, Camera: testPicture(), Located: true, X: .35, Y: .6, Status: well,
+		}})
+	}
+	return append(views,
+		view{"seen-unpictured", State{Scene: Seen, Status: well}},
+		view{"flash", State{Scene: Accepted, Flash: true, Status: well}})
 }
 
-// testPicture is a small camera picture that shows whether it was mirrored: a
-// gradient with a bright square on its left.
+// turns are a view's pages.
+func (v view) turns(p *Painter) (views []view) {
+	for i := range p.Turns(v.State) {
+		next := v
+		if next.Turn = i; i > 0 {
+			next.name += fmt.Sprintf("-%d", i+1)
+		}
+		views = append(views, next)
+	}
+	return views
+}
+
+// testPicture is a camera picture that shows whether it was mirrored: a hand-held
+// phone's bright screen with a code of rough modules, left of the middle.
 func testPicture() *image.Gray {
-	img := image.NewGray(image.Rect(0, 0, 64, 48))
-	for y := range 48 {
-		for x := range 64 {
-			img.Pix[y*img.Stride+x] = uint8(40 + x/8*16)
-			if x >= 4 && x < 16 && y >= 8 && y < 20 {
-				img.Pix[y*img.Stride+x] = 240
+	img := image.NewGray(image.Rect(0, 0, 320, 240))
+	for y := range 240 {
+		for x := range 320 {
+			v := 58 + x/40*6 + y/60*5
+			if x >= 80 && x < 200 && y >= 20 && y < 220 { // the phone
+				v = 24
 			}
+			if x >= 88 && x < 192 && y >= 30 && y < 210 { // its screen
+				v = 226
+			}
+			if i, j := (x-104)/8, (y-76)/8; x >= 104 && y >= 76 && i < 9 && j < 9 && (i*7+j*5+i*j)%3 != 1 {
+				v = 20
+			}
+			img.Pix[y*img.Stride+x] = uint8(v)
 		}
 	}
 	return img
 }
 
-func TestGolden(t *testing.T) {
+// TestDrawIsPure: what was drawn before, with the same Painter or into the same
+// picture, must not shine through, and what Update paints over another scene is
+// what Draw would have drawn.
+func TestDrawIsPure(t *testing.T) {
+	views := scenery()
+	img := image.NewRGBA(image.Rect(0, 0, 320, 240))
 	p, err := NewPainter(Options{})
 	if err != nil {
 		t.Fatal(err)
 	}
-	for _, size := range layouts {
-		for _, s := range scenery() {
-			name := fmt.Sprintf("%dx%d-%s.png", size.X, size.Y, s.Scene)
-			t.Run(name, func(t *testing.T) {
-				img := image.NewRGBA(image.Rectangle{Max: size})
-				p.Draw(img, s)
-				golden(t, filepath.Join("testdata", name), img)
-			})
-		}
-	}
-}
-
-func golden(t *testing.T, file string, img *image.RGBA) {
-	t.Helper()
-	if *update {
-		var buf bytes.Buffer
-		enc := png.Encoder{CompressionLevel: png.BestCompression}
-		if err := enc.Encode(&buf, small(img)); err != nil {
-			t.Fatal(err)
-		}
-		if err := os.WriteFile(file, buf.Bytes(), 0o644); err != nil {
-			t.Fatal(err)
-		}
-		return
-	}
-	f, err := os.Open(file)
-	if err != nil {
-		t.Fatalf("%v (make it with: go test ./display -update)", err)
-	}
-	defer f.Close()
-	want, err := png.Decode(f)
-	if err != nil {
-		t.Fatal(err)
-	}
-	if want.Bounds() != img.Rect {
-		t.Fatalf("size is %v, want %v", img.Rect, want.Bounds())
-	}
-	have := image.NewRGBA(img.Rect)
-	draw.Draw(have, have.Rect, want, image.Point{}, draw.Src)
-	for i, v := range have.Pix {
-		if abs(int(v)-int(img.Pix[i])) > 9 { // half a step of the golden file, and one
-			x, y := i/4%img.Rect.Dx(), i/4/img.Rect.Dx()
-			t.Fatalf("pixel %d,%d is %v, want %v", x, y, img.At(x, y), have.At(x, y))
-		}
-	}
-}
-
-// small rounds the colours to 4 bits a channel: the edges of the letters then
-// cost little in a file, and another machine's floating point may round them
-// otherwise by one.
-func small(img *image.RGBA) image.Image {
-	out := image.NewPaletted(img.Rect, nil)
-	index := map[color.RGBA]uint8{}
-	round := func(v uint8) uint8 { return uint8((int(v) + 8) / 17 * 17) }
-	for y := range img.Rect.Dy() {
-		for x := range img.Rect.Dx() {
-			c := img.RGBAAt(x, y)
-			c = color.RGBA{round(c.R), round(c.G), round(c.B), 255}
-			n, ok := index[c]
-			if !ok {
-				if len(index) == 256 {
-					return img
-				}
-				n = uint8(len(index))
-				index[c] = n
-				out.Palette = append(out.Palette, c)
-			}
-			out.SetColorIndex(x, y, n)
-		}
-	}
-	return out
-}
-
-// TestDrawIsPure: what was drawn before, with the same Painter or into the
-// same picture, must not shine through.
-func TestDrawIsPure(t *testing.T) {
-	used, _ := NewPainter(Options{})
-	img := image.NewRGBA(image.Rect(0, 0, 320, 240))
-	for _, s := range scenery() {
-		used.Draw(img, s)
+	want := map[string]*image.RGBA{}
+	for _, v := range views {
+		want[v.name] = image.NewRGBA(img.Rect)
 		fresh, _ := NewPainter(Options{})
-		want := image.NewRGBA(img.Rect)
-		fresh.Draw(want, s)
-		if !bytes.Equal(img.Pix, want.Pix) {
-			t.Errorf("%s: the picture depends on what was drawn before", s.Scene)
-		}
+		fresh.Draw(want[v.name], v.State)
 	}
-}
-
-func TestContrast(t *testing.T) {
-	pal := newPalette()
-	check := func(name string, tn tone) {
-		if c := contrast(tn.back, tn.ink); c < 4.5 {
-			t.Errorf("%s: contrast %.1f:1, want at least 4.5:1", name, c)
-		}
-	}
-	check("strip", pal.strip)
-	for _, s := range Scenes() {
-		tn, _ := pal.look(s)
-		check(string(s), tn)
-	}
-}
-
-// contrast is WCAG 2.2's ratio.
-func contrast(a, b *image.Uniform) float64 {
-	lum := func(u *image.Uniform) float64 {
-		r, g, b, _ := u.C.RGBA()
-		lin := func(v uint32) float64 {
-			c := float64(v) / 0xFFFF
-			if c <= 0.04045 {
-				return c / 12.92
+	for i := range views {
+		for j := range views {
+			p.Update(img, views[i].State)
+			p.Update(img, views[j].State)
+			if !bytes.Equal(img.Pix, want[views[j].name].Pix) {
+				t.Fatalf("%s after %s is not as it is alone", views[j].name, views[i].name)
 			}
-			return math.Pow((c+0.055)/1.055, 2.4)
 		}
-		return 0.2126*lin(r) + 0.7152*lin(g) + 0.0722*lin(b)
 	}
-	x, y := lum(a), lum(b)
-	return (max(x, y) + 0.05) / (min(x, y) + 0.05)
 }
 
-// TestEveryTextFits: no line is wider than its place, nothing is cut off, in
-// every layout and on a very small panel.
+// TestDamage: what Update says it touched is all that it touched, and it is
+// little where little changed.
+func TestDamage(t *testing.T) {
+	for _, l := range layouts {
+		p := l.painter(t)
+		img, device := l.picture(), l.picture()
+		update := func(s State) (pixels int) {
+			for _, r := range p.Update(img, s) {
+				pixels += r.Dx() * r.Dy()
+				for y := r.Min.Y; y < r.Max.Y; y++ {
+					copy(device.Pix[device.PixOffset(r.Min.X, y):device.PixOffset(r.Max.X, y)], img.Pix[img.PixOffset(r.Min.X, y):])
+				}
+			}
+			if !bytes.Equal(img.Pix, device.Pix) {
+				t.Fatalf("%v: %s changed more than Update says", l, s.Scene)
+			}
+			return pixels
+		}
+		whole := l.size.X * l.size.Y
+		for _, v := range scenery() {
+			if n := update(v.State); n != whole {
+				t.Errorf("%v: a new scene %s touched %d of %d pixels", l, v.name, n, whole)
+			}
+			v.Camera = nil // the same again, without news
+			if !v.Scene.Live() {
+				if n := update(v.State); n != 0 {
+					t.Errorf("%v: %s again touched %d pixels", l, v.name, n)
+				}
+			}
+		}
+		idle := scenery()[0].State
+		update(idle)
+		if n := update(idle); n == 0 || n > whole/2 {
+			t.Errorf("%v: a new live picture touched %d of %d pixels", l, n, whole)
+		}
+		expired := State{Scene: Expired, Status: idle.Status}
+		update(expired)
+		expired.Status.KeysAge += time.Minute
+		if n := update(expired); n != 0 {
+			t.Errorf("%v: keys a minute older touched %d pixels", l, n)
+		}
+		expired.Status.Network = Warn
+		if n := update(expired); n == 0 || n > whole/8 {
+			t.Errorf("%v: a lost network touched %d of %d pixels", l, n, whole)
+		}
+	}
+}
+
+// TestEveryTextFits: no line is wider than its place and nothing is cut off, in
+// any layout, with the longest numbers and names.
 func TestEveryTextFits(t *testing.T) {
-	p, _ := NewPainter(Options{})
-	for _, size := range append(layouts, image.Pt(320, 240), image.Pt(240, 320), image.Pt(1920, 1080)) {
-		_, words := split(image.Rectangle{Max: size}, true)
-		for _, s := range Scenes() {
-			key := blockKey{scene: s, seconds: 86400, size: words.Size()}
-			if s == EnrolConfirm {
-				key.registry, key.words = strings.Repeat("긴이름 ", 10)+"name", "바다 거울 나무 호수 연필 구름"
+	odd := []layout{{image.Pt(320, 240), 3.5}, {image.Pt(240, 320), 0}, {image.Pt(1920, 1080), 24}, {image.Pt(800, 480), 5}, {image.Pt(1024, 600), 0}, {image.Pt(1920, 540), 12}, {image.Pt(128, 64), 0.96}}
+	for _, l := range append(odd, layouts...) {
+		p := l.painter(t)
+		for _, v := range scenery() {
+			v.Seconds = 86400
+			if v.Scene == EnrolConfirm {
+				v.Registry = strings.Repeat("긴이름 ", 10) + "name"
 			}
-			b := p.layout(key)
-			if b.height > words.Dy() {
-				t.Errorf("%v %s: %d pixels high, %d are there", size, s, b.height, words.Dy())
-			}
-			for _, l := range b.lines {
-				if l.width > words.Dx() {
-					t.Errorf("%v %s: %q is %d wide, %d are there", size, s, l.text, l.width, words.Dx())
+			for _, v := range v.turns(p) {
+				g := p.page(p.sight(v.State).page)
+				if len(g.lines) == 0 {
+					t.Errorf("%v %s: no words", l, v.name)
+				}
+				for i, line := range g.lines {
+					if !line.box.In(p.frame.stage) {
+						t.Errorf("%v %s: %q stands at %v, beyond %v", l, v.name, line.text, line.box, p.frame.stage)
+					}
+					for _, other := range g.lines[:i] {
+						if line.box.Overlaps(other.box) {
+							t.Errorf("%v %s: %q lies over %q", l, v.name, line.text, other.text)
+						}
+					}
+					if line.box.Overlaps(g.icon) || !p.frame.small && line.box.Overlaps(g.picture) {
+						t.Errorf("%v %s: %q lies over the picture", l, v.name, line.text)
+					}
 				}
 			}
 		}
 	}
 }
 
-// TestEveryLetterExists: the font has every letter of every text.
-func TestEveryLetterExists(t *testing.T) {
-	f, err := newTypeface()
-	if err != nil {
-		t.Fatal(err)
-	}
-	for _, lang := range []string{"ko", "en"} {
-		data, err := textFiles.ReadFile("texts/" + lang + ".toml")
-		if err != nil {
-			t.Fatal(err)
-		}
-		for _, r := range string(data) + "·" {
-			if i, err := f.font.GlyphIndex(nil, r); r != '\n' && (err != nil || i == 0) {
-				t.Errorf("%s: no glyph for %q", lang, r)
-			}
-		}
-	}
-}
-
-func TestLanguages(t *testing.T) {
-	if _, err := NewPainter(Options{Langs: []string{"xx"}}); err == nil {
-		t.Error("a language without texts was taken")
-	}
-	p, err := NewPainter(Options{Langs: []string{"en"}})
-	if err != nil {
-		t.Fatal(err)
-	}
-	if got, want := p.Words(State{Scene: Used}), "This QR code has been used already. Please renew your QR code."; got != want {
-		t.Errorf("words are %q, want %q", got, want)
-	}
-}
-
-// TestCameraIsMirrored: the bright square on the picture's left is on the
-// screen's right of the picture's middle.
+// TestCameraIsMirrored: the phone on the picture's left is right of the middle
+// on the screen, and the mark is where the code is.
 func TestCameraIsMirrored(t *testing.T) {
 	p, _ := NewPainter(Options{})
-	img := image.NewRGBA(image.Rect(0, 0, 64, 48))
-	p.camera(img, img.Rect, testPicture())
-	if left, right := img.RGBAAt(10, 14).R, img.RGBAAt(53, 14).R; right != 240 || left == 240 {
+	img := image.NewRGBA(image.Rect(0, 0, 320, 240))
+	p.frame.margin = 3
+	p.camera(img, img.Rect, State{Camera: testPicture()}, p.palette.calm.back)
+	if left, right := img.RGBAAt(100, 45).R, img.RGBAAt(220, 45).R; right != 226 || left > 150 {
 		t.Errorf("left %d, right %d: not mirrored", left, right)
+	}
+	if at := p.lens.spot(.25, .5); at != image.Pt(240, 120) {
+		t.Errorf("a code at a quarter of the width is marked at %v", at)
+	}
+	// A tall box shows the middle of a wide picture.
+	p.lens.fit(image.Pt(320, 240), image.Rect(10, 20, 110, 220))
+	if c := p.lens.crop; c != image.Rect(100, 0, 220, 240) {
+		t.Errorf("the crop is %v", c)
+	}
+	if at := p.lens.spot(.5, .5); at != image.Pt(60, 120) {
+		t.Errorf("the middle is marked at %v", at)
 	}
 }
 
 func TestIdleDoesNotAllocate(t *testing.T) {
-	p, _ := NewPainter(Options{})
-	img := image.NewRGBA(image.Rect(0, 0, 1024, 600))
-	s := scenery()[0]
-	p.Draw(img, s)
-	if n := testing.AllocsPerRun(5, func() { p.Draw(img, s) }); n > 0 {
-		t.Errorf("%v allocations a frame", n)
+	p := layouts[1].painter(t)
+	img := layouts[1].picture()
+	s := scenery()[0].State
+	s.Located, s.X, s.Y = true, .5, .5
+	p.Update(img, s)
+	if n := testing.AllocsPerRun(5, func() { p.Update(img, s) }); n > 0 {
+		t.Errorf("%v allocations a live picture", n)
 	}
 }
 
-func BenchmarkDraw(b *testing.B) {
-	p, _ := NewPainter(Options{})
-	img := image.NewRGBA(image.Rect(0, 0, 1024, 600))
-	camera := image.NewGray(image.Rect(0, 0, 1280, 720))
-	for _, s := range scenery() {
-		if s.Scene == Idle {
-			s.Camera = camera
-		} else if s.Scene != Accepted {
-			continue
-		}
-		b.Run(string(s.Scene), func(b *testing.B) {
+// BenchmarkIdle is a live picture: what is drawn of it and what a framebuffer of
+// 16 bits then copies.
+func BenchmarkIdle(b *testing.B) {
+	for _, l := range layouts[:3] {
+		p := l.painter(b)
+		img := l.picture()
+		s := State{Scene: Idle, Camera: image.NewGray(image.Rect(0, 0, 1280, 720))}
+		fb := &surface{width: l.size.X, height: l.size.Y, stride: l.size.X * 2, format: rgb565, mem: make([]byte, l.size.X*l.size.Y*2)}
+		p.Update(img, s)
+		b.Run(l.String(), func(b *testing.B) {
+			b.ReportAllocs()
+			written := 0
+			for b.Loop() {
+				for _, r := range p.Update(img, s) {
+					written += fb.copy(img, r)
+				}
+			}
+			b.ReportMetric(float64(written)/float64(b.N), "bytes/frame")
+			b.ReportMetric(float64(len(fb.mem)), "bytes/whole")
+		})
+	}
+}
+
+// BenchmarkScene is a change of scene, drawn whole.
+func BenchmarkScene(b *testing.B) {
+	for _, l := range layouts[:3] {
+		p := l.painter(b)
+		img := l.picture()
+		b.Run(l.String(), func(b *testing.B) {
 			b.ReportAllocs()
 			for b.Loop() {
-				p.Draw(img, s)
+				p.Draw(img, State{Scene: Accepted})
 			}
 		})
 	}

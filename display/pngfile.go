@@ -26,7 +26,7 @@ func PNG(path string, size image.Point) Opener {
 	}
 }
 
-func (p *pngFile) Show(img *image.RGBA) error {
+func (p *pngFile) Show(img *image.RGBA, _ []image.Rectangle) error {
 	p.buf.Reset()
 	enc := png.Encoder{CompressionLevel: png.BestSpeed}
 	if err := enc.Encode(&p.buf, img); err != nil {

@@ -103,8 +103,11 @@ type State struct {
 	// height (not mirrored), valid while Located; a mark is drawn there.
 	Located bool
 	X, Y    float32
-	// Flash makes a new scene flash, for a kiosk whose sound is muted.
+	// Flash is for a kiosk whose sound is muted. A Screen makes a new scene flash;
+	// a Painter draws the flash: the scene with its two colours changed over.
 	Flash bool
+	// Turn is which of [Painter.Turns] pages is drawn; a Screen counts it.
+	Turn int
 	// Status is the strip along the lower edge.
 	Status Status
 	// Staff is the field for the facility's staff; nil for none. It is health

@@ -8,10 +8,20 @@ import (
 // A symbol is a drawing of round-ended strokes in the unit square (x right,
 // y down). It goes with a scene's colour so that neither is needed alone.
 type symbol struct {
-	ring  bool // a circle around it
 	lines [][]point
 	arcs  []arc
-	dots  []point // as wide as two strokes
+	dots  []point // as wide as one and a half strokes
+	boxes []box
+	stars []star
+}
+
+// box is filled, from its upper left to its lower right corner.
+type box struct{ x0, y0, x1, y1 float64 }
+
+// star has four points at distance r.
+type star struct {
+	c point
+	r float64
 }
 
 type point struct{ x, y float64 }
@@ -23,36 +33,30 @@ type arc struct {
 	a, sweep float64
 }
 
-const stroke = 0.075 // width
-
-var (
-	check    = symbol{ring: true, lines: [][]point{{{.30, .52}, {.44, .66}, {.70, .36}}}}
-	renew    = symbol{lines: [][]point{{{.75, .05}, {.762, .248}, {.563, .265}}}, arcs: []arc{{point{.5, .53}, .385, .11 * math.Pi, 1.6 * math.Pi}}}
-	question = symbol{ring: true, lines: [][]point{{{.5, .50}, {.5, .60}}}, arcs: []arc{{point{.5, .37}, .13, math.Pi, 1.5 * math.Pi}}, dots: []point{{.5, .73}}}
-	clockSym = symbol{ring: true, lines: [][]point{{{.5, .24}, {.5, .5}, {.67, .60}}}}
-	hand     = symbol{lines: [][]point{
-		{{.30, .58}, {.30, .25}}, {{.43, .50}, {.43, .14}}, {{.56, .50}, {.56, .14}}, {{.69, .58}, {.69, .22}},
-		{{.30, .58}, {.17, .50}}, {{.17, .50}, {.28, .76}, {.40, .90}, {.60, .90}, {.69, .76}, {.69, .58}},
-	}}
-	phone = symbol{lines: [][]point{
-		{{.28, .06}, {.72, .06}, {.72, .94}, {.28, .94}, {.28, .06}},
-		{{.39, .34}, {.39, .24}, {.46, .24}}, {{.54, .24}, {.61, .24}, {.61, .34}},
-		{{.39, .50}, {.39, .60}, {.46, .60}}, {{.54, .60}, {.61, .60}, {.61, .50}},
-	}, dots: []point{{.5, .80}}}
-	waiting = symbol{ring: true, dots: []point{{.29, .5}, {.5, .5}, {.71, .5}}}
-	looking = symbol{lines: [][]point{{{.67, .67}, {.92, .92}}}, arcs: []arc{{point{.42, .42}, .33, 0, 2 * math.Pi}}}
-	upgrade = symbol{ring: true, lines: [][]point{{{.5, .26}, {.5, .62}}, {{.35, .48}, {.5, .63}, {.65, .48}}, {{.34, .76}, {.66, .76}}}}
-	door    = symbol{lines: [][]point{{{.12, .92}, {.88, .92}}, {{.25, .92}, {.25, .08}, {.75, .08}, {.75, .92}}}, dots: []point{{.62, .52}}}
-)
+const stroke = 0.1 // width
 
 // mask rasterises the symbol at size×size pixels by distance to its strokes,
 // which gives smooth edges at any size.
-func (s symbol) mask(size int) *image.Alpha {
+func (s *symbol) mask(size int) *image.Alpha {
+	return raster(size, s.distance)
+}
+
+// disc is a filled circle out of which the symbol is cut.
+func (s *symbol) disc(size int) *image.Alpha {
+	const share = 0.62 // of the circle's width
+	return raster(size, func(p point) float64 {
+		x, y := p.x-.5, p.y-.5
+		return max(math.Hypot(x, y)-.5, -share*s.distance(point{x/share + .5, y/share + .5}))
+	})
+}
+
+// raster draws what lies at a distance of 0 or less.
+func raster(size int, distance func(point) float64) *image.Alpha {
 	m := image.NewAlpha(image.Rect(0, 0, size, size))
 	scale := float64(size)
 	for y := range size {
 		for x := range size {
-			d := s.distance(point{(float64(x) + .5) / scale, (float64(y) + .5) / scale})
+			d := distance(point{(float64(x) + .5) / scale, (float64(y) + .5) / scale})
 			m.Pix[y*m.Stride+x] = uint8(255 * max(0, min(1, .5-d*scale)))
 		}
 	}
@@ -60,11 +64,8 @@ func (s symbol) mask(size int) *image.Alpha {
 }
 
 // distance is from p to the nearest edge; negative inside.
-func (s symbol) distance(p point) float64 {
+func (s *symbol) distance(p point) float64 {
 	d := math.Inf(1)
-	if s.ring {
-		d = math.Abs(math.Hypot(p.x-.5, p.y-.5)-.455) - stroke/2
-	}
 	for _, l := range s.lines {
 		for i := range l[1:] {
 			d = min(d, toSegment(p, l[i], l[i+1])-stroke/2)
@@ -75,6 +76,13 @@ func (s symbol) distance(p point) float64 {
 	}
 	for _, c := range s.dots {
 		d = min(d, math.Hypot(p.x-c.x, p.y-c.y)-stroke*.75)
+	}
+	for _, b := range s.boxes {
+		d = min(d, max(b.x0-p.x, p.x-b.x1, b.y0-p.y, p.y-b.y1))
+	}
+	for _, t := range s.stars {
+		x, y := math.Abs(p.x-t.c.x)/t.r, math.Abs(p.y-t.c.y)/t.r
+		d = min(d, (min(x/.3+y, x+y/.3)-1)*.28*t.r)
 	}
 	return d
 }

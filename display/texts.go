@@ -1,22 +1,24 @@
 package display
 
 import (
-	"embed"
 	"fmt"
+	"slices"
+	"strconv"
 	"strings"
-
-	"github.com/BurntSushi/toml"
 )
 
-//go:embed texts/*.toml
-var textFiles embed.FS
-
-// texts are all words of one language.
+// texts are all words of one language, from texts/LANG.toml or a file of that
+// name in the folder of [Options.Texts].
 type texts struct {
+	// Font is the path of the language's font, below the file's folder where it
+	// is not absolute; "" means the built-in one (Hangul and Latin). Face is the
+	// full name of one face in a font collection.
+	Font  string                `toml:"font"`
+	Face  string                `toml:"face"`
 	Strip stripWords            `toml:"strip"`
 	Staff staffWords            `toml:"staff"`
 	Scene map[Scene]*sceneWords `toml:"scene"`
-	Hint  map[Hint]*sceneWords  `toml:"hint"`
+	Hint  map[Hint]*hintWords   `toml:"hint"`
 }
 
 type stripWords struct {
@@ -31,6 +33,7 @@ type stripWords struct {
 }
 
 type staffWords struct {
+	None       string `toml:"none"`
 	Complete   string `toml:"complete"`
 	Incomplete string `toml:"incomplete"`
 	Passed     string `toml:"passed"`
@@ -39,49 +42,92 @@ type staffWords struct {
 }
 
 type sceneWords struct {
-	Say  string `toml:"say"`   // what is the matter
-	SayN string `toml:"say_n"` // the same with State.Seconds, where there is one
-	Next string `toml:"next"`  // what to do now
+	Say   string `toml:"say"`   // what is the matter
+	SayN  string `toml:"say_n"` // the same with State.Seconds, where there is one
+	Next  string `toml:"next"`  // what to do now
+	Short string `toml:"short"` // both for a panel as small as a stamp
+}
+
+type hintWords struct {
+	Say   string `toml:"say"`
+	Short string `toml:"short"`
 }
 
 // say is the headline for n seconds.
 func (w *sceneWords) say(n int) string {
 	if n > 0 && w.SayN != "" {
-		return number(w.SayN, n)
+		return strings.ReplaceAll(w.SayN, "{n}", strconv.Itoa(n))
 	}
 	return w.Say
 }
 
-func number(text string, n int) string {
-	return strings.ReplaceAll(text, "{n}", fmt.Sprint(n))
-}
-
-// loadTexts reads texts/LANG.toml and refuses unknown keys and missing scenes.
-func loadTexts(lang string) (*texts, error) {
-	data, err := textFiles.ReadFile("texts/" + lang + ".toml")
-	if err != nil {
-		return nil, fmt.Errorf("no texts for language %q: %w", lang, err)
-	}
-	var t texts
-	meta, err := toml.Decode(string(data), &t)
-	if err != nil {
-		return nil, fmt.Errorf("texts/%s.toml: %w", lang, err)
-	}
-	if extra := meta.Undecoded(); len(extra) > 0 {
-		return nil, fmt.Errorf("texts/%s.toml: unknown key %s", lang, extra[0])
+// all calls each with every text and the key it stands under.
+func (t *texts) all(each func(key, text string)) {
+	for _, p := range []struct{ key, text string }{
+		{"strip.camera", t.Strip.Camera}, {"strip.network", t.Strip.Network}, {"strip.queue", t.Strip.Queue},
+		{"strip.keys_hours", t.Strip.KeysHours}, {"strip.keys_days", t.Strip.KeysDays}, {"strip.clock", t.Strip.Clock},
+		{"strip.sound", t.Strip.Sound}, {"strip.disk", t.Strip.Disk},
+		{"staff.none", t.Staff.None}, {"staff.complete", t.Staff.Complete}, {"staff.incomplete", t.Staff.Incomplete},
+		{"staff.passed", t.Staff.Passed}, {"staff.not_passed", t.Staff.NotPassed}, {"staff.doses", t.Staff.Doses},
+	} {
+		each(p.key, p.text)
 	}
 	for _, s := range Scenes() {
-		if w := t.Scene[s]; w == nil || w.Say == "" || w.Next == "" {
-			return nil, fmt.Errorf("texts/%s.toml: scene.%s needs say and next", lang, s)
+		w := t.Scene[s]
+		if w == nil {
+			w = new(sceneWords)
+		}
+		key := "scene." + string(s)
+		each(key+".say", w.Say)
+		each(key+".next", w.Next)
+		each(key+".short", w.Short)
+		if s == NotYetValid {
+			each(key+".say_n", w.SayN)
 		}
 	}
 	for _, h := range Hints() {
-		if w := t.Hint[h]; w == nil || w.Say == "" || w.Next == "" {
-			return nil, fmt.Errorf("texts/%s.toml: hint.%s needs say and next", lang, h)
+		w := t.Hint[h]
+		if w == nil {
+			w = new(hintWords)
+		}
+		each("hint."+string(h)+".say", w.Say)
+		each("hint."+string(h)+".short", w.Short)
+	}
+}
+
+// check refuses a language that would leave somebody without words.
+func (t *texts) check() error {
+	var missing []string
+	keys := 0
+	t.all(func(key, text string) {
+		keys++
+		if strings.TrimSpace(text) == "" {
+			missing = append(missing, key)
+		}
+	})
+	switch n := len(missing); {
+	case n > 5:
+		return fmt.Errorf("%s and %d more texts are missing: copy the file of a language that is complete and translate it", strings.Join(missing[:3], ", "), n-3)
+	case n > 0:
+		return fmt.Errorf("%s missing: add it", strings.Join(missing, ", "))
+	}
+	for _, p := range []struct{ key, text string }{
+		{"strip.queue", t.Strip.Queue}, {"strip.keys_hours", t.Strip.KeysHours}, {"strip.keys_days", t.Strip.KeysDays},
+		{"staff.doses", t.Staff.Doses}, {"scene.not-yet-valid.say_n", t.Scene[NotYetValid].SayN},
+	} {
+		if !strings.Contains(p.text, "{n}") {
+			return fmt.Errorf("%s is %q: put {n} where the number stands", p.key, p.text)
 		}
 	}
-	if len(t.Scene) != len(Scenes()) || len(t.Hint) != len(Hints()) {
-		return nil, fmt.Errorf("texts/%s.toml: a scene or hint that does not exist has words", lang)
+	for s := range t.Scene {
+		if !slices.Contains(Scenes(), s) {
+			return fmt.Errorf("scene.%s: there is no such scene, take it out", s)
+		}
 	}
-	return &t, nil
+	for h := range t.Hint {
+		if !slices.Contains(Hints(), h) {
+			return fmt.Errorf("hint.%s: there is no such hint, take it out", h)
+		}
+	}
+	return nil
 }

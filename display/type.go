@@ -2,10 +2,8 @@ package display
 
 import (
 	_ "embed"
-	"fmt"
 	"image"
 	"image/draw"
-	"strings"
 	"unicode/utf8"
 
 	"golang.org/x/image/font"
@@ -19,12 +17,16 @@ import (
 //go:embed font/NanumSquareB.ttf
 var nanumSquare []byte
 
-// typeface draws text from glyphs that are rasterised once a size.
+// typeface draws text from glyphs that are rasterised once a size. A letter that
+// its font lacks comes from the built-in one.
 type typeface struct {
-	font   *opentype.Font
-	faces  map[int]font.Face
-	glyphs map[glyphKey]glyph
+	fonts    []*opentype.Font
+	faces    map[faceKey]font.Face
+	glyphs   map[glyphKey]glyph
+	advances map[rune]int // at em pixels an em, 26.6
 }
+
+type faceKey struct{ font, size int }
 
 type glyphKey struct {
 	size int // pixels an em
@@ -32,17 +34,56 @@ type glyphKey struct {
 }
 
 type glyph struct {
-	mask    *image.Alpha
-	bounds  image.Rectangle // around the pen's position on the base line
-	advance int             // pixels
+	mask   *image.Alpha
+	bounds image.Rectangle // around the pen's position on the base line
 }
 
-func newTypeface() (*typeface, error) {
-	f, err := opentype.Parse(nanumSquare)
-	if err != nil {
-		return nil, fmt.Errorf("built-in font: %w", err)
+func newTypeface(fonts ...*opentype.Font) *typeface {
+	return &typeface{fonts: fonts, faces: map[faceKey]font.Face{}, glyphs: map[glyphKey]glyph{}, advances: map[rune]int{}}
+}
+
+// forget drops what was rasterised, for a screen of another size.
+func (t *typeface) forget() {
+	clear(t.faces)
+	clear(t.glyphs)
+}
+
+// has says whether a font lists a letter.
+func (t *typeface) has(font int, r rune) bool {
+	n, err := t.fonts[font].GlyphIndex(nil, r)
+	return err == nil && n != 0
+}
+
+// face is the first font that has r, at a size.
+func (t *typeface) face(size int, r rune) font.Face {
+	key := faceKey{0, size}
+	for i := range t.fonts {
+		if t.has(i, r) {
+			key.font = i
+			break
+		}
 	}
-	return &typeface{font: f, faces: map[int]font.Face{}, glyphs: map[glyphKey]glyph{}}, nil
+	face := t.faces[key]
+	if face == nil {
+		var err error
+		// 72 dpi makes points pixels. Only a nonsensical size is an error.
+		face, err = opentype.NewFace(t.fonts[key.font], &opentype.FaceOptions{Size: float64(size), DPI: 72})
+		if err != nil {
+			return nil
+		}
+		t.faces[key] = face
+	}
+	return face
+}
+
+// reach is how far a letter's ink goes above and below the base line, in parts of
+// an em.
+func (t *typeface) reach(r rune) (above, below float64) {
+	b, _, ok := t.face(em, r).GlyphBounds(r)
+	if !ok {
+		return 0.7, 0
+	}
+	return float64(-b.Min.Y.Floor()) / em, float64(b.Max.Y.Ceil()) / em
 }
 
 func (t *typeface) glyph(size int, r rune) glyph {
@@ -50,78 +91,64 @@ func (t *typeface) glyph(size int, r rune) glyph {
 	if g, ok := t.glyphs[key]; ok {
 		return g
 	}
-	face := t.faces[size]
+	face := t.face(size, r)
 	if face == nil {
-		var err error
-		// 72 dpi makes points pixels. Only a nonsensical size is an error.
-		face, err = opentype.NewFace(t.font, &opentype.FaceOptions{Size: float64(size), DPI: 72})
-		if err != nil {
-			return glyph{}
-		}
-		t.faces[size] = face
+		return glyph{}
 	}
 	var g glyph
-	bounds, mask, at, advance, ok := face.Glyph(fixed.Point26_6{}, r)
+	bounds, mask, at, _, ok := face.Glyph(fixed.Point26_6{}, r)
 	if ok {
-		g = glyph{image.NewAlpha(bounds.Sub(bounds.Min)), bounds, advance.Round()}
+		g = glyph{image.NewAlpha(bounds.Sub(bounds.Min)), bounds}
 		draw.Draw(g.mask, g.mask.Rect, mask, at, draw.Src) // the face reuses its mask
 	}
 	t.glyphs[key] = g
 	return g
 }
 
-// width is text's width in pixels.
+// advance is how far a letter moves the pen, in 26.6 pixels at size.
+func (t *typeface) advance(size int, r rune) int {
+	a, ok := t.advances[r]
+	if !ok {
+		if face := t.face(em, r); face != nil {
+			w, _ := face.GlyphAdvance(r)
+			a = int(w)
+		}
+		t.advances[r] = a
+	}
+	return a * size / em
+}
+
+// em is the size at which advances are looked up, pixels.
+const em = 1024
+
+// width is text's width in pixels. It rasterises nothing.
 func (t *typeface) width(size int, text string) (w int) {
 	for _, r := range text {
-		w += t.glyph(size, r).advance
+		w += t.advance(size, r)
 	}
-	return w
+	return (w + 63) / 64
+}
+
+// measure is width of bytes.
+func (t *typeface) measure(size int, text []byte) (w int) {
+	for len(text) > 0 {
+		r, n := utf8.DecodeRune(text)
+		text = text[n:]
+		w += t.advance(size, r)
+	}
+	return (w + 63) / 64
 }
 
 // draw puts text with its base line's start at pen and returns where it ends.
 func (t *typeface) draw(dst *image.RGBA, pen image.Point, size int, ink *image.Uniform, text []byte) image.Point {
+	x := 0
 	for len(text) > 0 {
 		r, n := utf8.DecodeRune(text)
 		text = text[n:]
-		g := t.glyph(size, r)
-		if g.mask != nil {
-			draw.DrawMask(dst, g.bounds.Add(pen), ink, image.Point{}, g.mask, image.Point{}, draw.Over)
+		if g := t.glyph(size, r); g.mask != nil {
+			draw.DrawMask(dst, g.bounds.Add(image.Pt(pen.X+(x+32)/64, pen.Y)), ink, image.Point{}, g.mask, image.Point{}, draw.Over)
 		}
-		pen.X += g.advance
+		x += t.advance(size, r)
 	}
-	return pen
-}
-
-// wrap breaks text at spaces into lines of at most width pixels, as even as
-// possible so that no line is left with one word. It reports whether it fits.
-func (t *typeface) wrap(size int, text string, width, lines int) ([]string, bool) {
-	for n := 1; n <= lines; n++ {
-		goal := t.width(size, text)/n + 1
-		if out, ok := t.fill(size, text, width, goal, n); ok {
-			return out, true
-		}
-	}
-	return []string{text}, false
-}
-
-// fill breaks text into at most n lines, each at least goal wide where that
-// stays within width.
-func (t *typeface) fill(size int, text string, width, goal, n int) ([]string, bool) {
-	var out []string
-	line := ""
-	for _, word := range strings.Fields(text) {
-		longer := strings.TrimLeft(line+" "+word, " ")
-		if line != "" && (t.width(size, longer) > width || t.width(size, line) >= goal) {
-			out, line = append(out, line), word
-			continue
-		}
-		line = longer
-	}
-	out = append(out, line)
-	for _, l := range out {
-		if t.width(size, l) > width {
-			return nil, false
-		}
-	}
-	return out, len(out) <= n
+	return image.Pt(pen.X+(x+63)/64, pen.Y)
 }

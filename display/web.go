@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"html/template"
 	"image"
+	"image/draw"
 	"image/jpeg"
 	"net"
 	"net/http"
@@ -93,13 +94,15 @@ func (w *Web) Words(text string) {
 }
 
 // Show implements Panel. Nothing is encoded until somebody looks.
-func (w *Web) Show(img *image.RGBA) error {
+func (w *Web) Show(img *image.RGBA, changed []image.Rectangle) error {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	if w.img == nil {
 		w.img = image.NewRGBA(image.Rectangle{Max: img.Rect.Size()})
 	}
-	copy(w.img.Pix, img.Pix)
+	for _, r := range changed {
+		draw.Draw(w.img, r, img, r.Min, draw.Src)
+	}
 	w.serial++
 	w.coded = nil
 	close(w.changed)

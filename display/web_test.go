@@ -38,7 +38,7 @@ func TestWebFrame(t *testing.T) {
 		show := func(s Scene) {
 			painter.Draw(img, State{Scene: s})
 			w.Words(painter.Words(State{Scene: s}))
-			if err := w.Show(img); err != nil {
+			if err := w.Show(img, []image.Rectangle{img.Rect}); err != nil {
 				t.Error(err)
 			}
 		}
