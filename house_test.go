@@ -29,6 +29,7 @@ func TestArrows(t *testing.T) {
 		"issuer":   "pass configs",
 		"cmd":      "pass configs reader audio display uplink kiosk registry issuer",
 		"hil":      "pass configs reader audio display uplink kiosk registry issuer cmd",
+		"image":    "pass configs reader",
 	}
 	seen := map[string]bool{}
 	for line := range strings.Lines(string(out)) {

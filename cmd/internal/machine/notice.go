@@ -1,0 +1,109 @@
+package machine
+
+import (
+	"errors"
+	"fmt"
+	"image"
+	"image/color"
+	"image/draw"
+	"regexp"
+	"strings"
+
+	"golang.org/x/image/font"
+	"golang.org/x/image/font/opentype"
+	"golang.org/x/image/math/fixed"
+)
+
+// Mistake is what a technician reads on the screen: what is wrong, where, and
+// what to do.
+type Mistake struct {
+	Title []string // large, one line a language
+	Said  string   // the error
+	Do    []string // one line a language
+}
+
+// located finds file and line at the beginning of an error of package configs.
+var located = regexp.MustCompile(`^(?:.*/)?([^/:\s]+):(\d+): `)
+
+// Explain makes a mistake's words of an error in a settings file.
+func Explain(file string, err error) Mistake {
+	where, line := "munjigi/"+file, ""
+	if m := located.FindStringSubmatch(err.Error()); m != nil {
+		line = m[2]
+	}
+	m := Mistake{
+		Title: []string{"설정 파일을 고쳐 주세요", "A settings file has a mistake"},
+		Said:  err.Error(),
+		Do: []string{
+			"전원을 끄고 메모리 카드를 PC에 꽂아 " + where + " 파일을 고친 뒤 다시 켜 주세요.",
+			"Switch off, put the card into a PC, mend " + where + " and switch on again.",
+		},
+	}
+	if line != "" {
+		m.Do[0] = "전원을 끄고 메모리 카드를 PC에 꽂아 " + where + " 파일의 " + line + "번째 줄을 고친 뒤 다시 켜 주세요."
+		m.Do[1] = "Switch off, put the card into a PC, mend line " + line + " of " + where + " and switch on again."
+	}
+	return m
+}
+
+// Draw fills a picture with a mistake's words: dark on light, no lamp's colour.
+func Draw(dst *image.RGBA, m Mistake, typeface []byte) error {
+	f, err := opentype.Parse(typeface)
+	if err != nil {
+		return fmt.Errorf("read the typeface: %w", err)
+	}
+	b := dst.Bounds()
+	draw.Draw(dst, b, image.NewUniform(color.RGBA{0xf4, 0xf1, 0xea, 0xff}), image.Point{}, draw.Src)
+	unit := min(b.Dx()/32, b.Dy()/18)
+	if unit < 4 {
+		return errors.New("the screen is too small for words")
+	}
+	at := b.Min.Add(image.Pt(unit*3/2, unit*2))
+	dark, soft := image.NewUniform(color.RGBA{0x1c, 0x24, 0x2c, 0xff}), image.NewUniform(color.RGBA{0x4a, 0x55, 0x60, 0xff})
+	for i, p := range []struct {
+		lines []string
+		size  int
+		ink   image.Image
+	}{{m.Title[:1], unit * 2, dark}, {m.Title[1:], unit, soft}, {strings.Split(m.Said, "\n"), unit * 9 / 10, dark}, {m.Do[:1], unit, dark}, {m.Do[1:], unit * 9 / 10, soft}} {
+		face, err := opentype.NewFace(f, &opentype.FaceOptions{Size: float64(p.size), DPI: 72})
+		if err != nil {
+			return fmt.Errorf("make letters: %w", err)
+		}
+		if i == 2 || i == 3 {
+			at.Y += unit / 2
+		}
+		for _, line := range p.lines {
+			for _, row := range wrap(face, line, b.Dx()-3*unit) {
+				at.Y += p.size * 5 / 4
+				d := font.Drawer{Dst: dst, Src: p.ink, Face: face, Dot: fixed.P(at.X, at.Y)}
+				d.DrawString(row)
+			}
+		}
+	}
+	return nil
+}
+
+// wrap breaks text into rows of at most width pixels, at blanks or, where a word
+// is longer than a row, anywhere.
+func wrap(face font.Face, text string, width int) (rows []string) {
+	row := ""
+	fits := func(s string) bool { return font.MeasureString(face, s).Ceil() <= width }
+	for _, word := range strings.Fields(text) {
+		if next := strings.TrimSpace(row + " " + word); fits(next) {
+			row = next
+			continue
+		}
+		if row != "" {
+			rows = append(rows, row)
+			row = ""
+		}
+		for _, r := range word {
+			if row != "" && !fits(row+string(r)) {
+				rows = append(rows, row)
+				row = ""
+			}
+			row += string(r)
+		}
+	}
+	return append(rows, row)
+}

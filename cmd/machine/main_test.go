@@ -1,0 +1,184 @@
+package main
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"net/http"
+	"net/http/httptest"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"testing/synctest"
+	"time"
+)
+
+// write makes a file below root.
+func write(t *testing.T, text string, path ...string) {
+	t.Helper()
+	p := filepath.Join(path...)
+	if err := os.MkdirAll(filepath.Dir(p), 0o700); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.WriteFile(p, []byte(text), 0o600); err != nil {
+		t.Fatal(err)
+	}
+}
+
+func world(t *testing.T, kiosk, machine string) string {
+	root := t.TempDir()
+	write(t, kiosk, root, settings, "kiosk.toml")
+	write(t, machine, root, settings, "device.toml")
+	write(t, "640,400\n", root, "sys/class/graphics/fb0/virtual_size")
+	write(t, "32\n", root, "sys/class/graphics/fb0/bits_per_pixel")
+	write(t, "2560\n", root, "sys/class/graphics/fb0/stride")
+	write(t, "", root, "dev/fb0")
+	return root
+}
+
+func painted(t *testing.T, root string) bool {
+	t.Helper()
+	b, err := os.ReadFile(filepath.Join(root, "dev/fb0"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return len(b) == 2560*400 && bytes.Contains(b, []byte{0x2c, 0x24, 0x1c, 0xff})
+}
+
+func TestSetup(t *testing.T) {
+	root := world(t, "", "[wifi]\nssid = \"cafe\"\npassword = \"12345678\"\n")
+	if err := setup(t.Context(), root); err != nil {
+		t.Fatal(err)
+	}
+	if !exists(root, "run/munjigi-setup/wpa_supplicant.conf") || painted(t, root) {
+		t.Error("no Wi-Fi, or a picture")
+	}
+}
+
+func TestSetupMistakes(t *testing.T) {
+	for _, tt := range []struct{ kiosk, machine, want string }{
+		{"[camera]\nsorce = \"x\"\n", "", "kiosk.toml:2: unknown key"},
+		{"", "[wifi\n", "device.toml:2:"},
+	} {
+		root := world(t, tt.kiosk, tt.machine)
+		if err := setup(t.Context(), root); err == nil || !strings.Contains(err.Error(), tt.want) {
+			t.Errorf("got %v, want %q in it", err, tt.want)
+		}
+		if !painted(t, root) {
+			t.Errorf("%s: the screen says nothing", tt.want)
+		}
+	}
+}
+
+// TestSetupEnrolled: a slip in the network's file does not close a door.
+func TestSetupEnrolled(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		root := world(t, "", "[wifi\n")
+		write(t, "", root, "var/lib/munjigi/bundle.cbor")
+		if err := setup(t.Context(), root); err != nil || !painted(t, root) {
+			t.Errorf("got %v", err)
+		}
+	})
+}
+
+func TestFactoryReset(t *testing.T) {
+	root := world(t, "", "")
+	journal := filepath.Join(root, data, "munjigi/journal.db")
+	write(t, "visits", journal)
+	for _, step := range []struct{ file, want bool }{{false, true}, {true, false}, {true, true}, {false, true}, {true, false}} {
+		reset := filepath.Join(root, settings, "factory-reset")
+		if os.Remove(reset); step.file {
+			write(t, "", reset)
+		}
+		if err := setup(t.Context(), root); err != nil {
+			t.Fatal(err)
+		}
+		if exists(journal) != step.want || !exists(root, data, "munjigi") {
+			t.Errorf("%+v: journal there: %v", step, exists(journal))
+		}
+		write(t, "visits", journal)
+	}
+}
+
+// memory is a card.
+type memory map[int64][]byte
+
+func (m memory) ReadAt(b []byte, at int64) (int, error)  { clear(b); return copy(b, m[at]), nil }
+func (m memory) WriteAt(b []byte, at int64) (int, error) { m[at] = bytes.Clone(b); return len(b), nil }
+func (m memory) Sync() error                             { return nil }
+
+func TestBackend(t *testing.T) {
+	c := memory{}
+	for _, tt := range []struct{ ask, want string }{
+		{"get-primary", "A"}, {"get-current", "A"}, {"get-state A", "good"}, {"get-state B", "bad"},
+		{"set-state B bad", ""}, {"set-primary B", ""}, {"get-primary", "B"}, {"get-state B", "good"},
+		{"set-state B bad", ""}, {"get-primary", "A"},
+	} {
+		var out bytes.Buffer
+		if err := answer(c, strings.Fields(tt.ask), "A", &out); err != nil || strings.TrimSpace(out.String()) != tt.want {
+			t.Errorf("%s: %q, %v", tt.ask, out.String(), err)
+		}
+	}
+	for _, ask := range []string{"get-state C", "set-state A fine", "set-primary", "do"} {
+		if err := answer(c, strings.Fields(ask), "A", new(bytes.Buffer)); err == nil {
+			t.Errorf("%s was taken", ask)
+		}
+	}
+}
+
+func TestHealthy(t *testing.T) {
+	for _, tt := range []struct {
+		name string
+		look func(n int) string
+		want bool
+	}{
+		{"runs", func(int) string { return "active 7" }, true},
+		{"restarts each 30 s", func(n int) string { return "active " + string(rune('0'+n/30)) }, false},
+		{"restarts once", func(n int) string { return map[bool]string{true: "active 1", false: "active 2"}[n < 30] }, true},
+		{"never", func(int) string { return "" }, false},
+	} {
+		synctest.Test(t, func(t *testing.T) {
+			n := 0
+			if got := healthy(t.Context(), proof, patience, time.Second, func(context.Context) string { n++; return tt.look(n) }); got != tt.want {
+				t.Errorf("%s: %v", tt.name, got)
+			}
+		})
+	}
+}
+
+func TestFetch(t *testing.T) {
+	text, tag := "bundle", `"1"`
+	s := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if tag == "" {
+			http.Error(w, "", http.StatusBadGateway)
+			return
+		}
+		if r.Header.Get("If-None-Match") == tag {
+			w.WriteHeader(http.StatusNotModified)
+			return
+		}
+		w.Header().Set("ETag", tag)
+		_, _ = w.Write([]byte(text))
+	}))
+	defer s.Close()
+	dir := t.TempDir()
+	for _, want := range []bool{true, false} {
+		if fresh, err := fetch(t.Context(), s.Client(), s.URL, dir); err != nil || fresh != want {
+			t.Errorf("got %v, %v", fresh, err)
+		}
+	}
+	if b, err := os.ReadFile(filepath.Join(dir, "munjigi.raucb")); err != nil || string(b) != text {
+		t.Errorf("got %q, %v", b, err)
+	}
+	tag = ""
+	if _, err := fetch(t.Context(), s.Client(), s.URL, dir); err == nil {
+		t.Error("an error of the server's is none")
+	}
+}
+
+func TestUsage(t *testing.T) {
+	if err := run(t.Context(), []string{"dance"}); !errors.Is(err, errUsage) {
+		t.Errorf("got %v", err)
+	}
+}
