@@ -61,6 +61,7 @@ func (c *call) signed(key []byte, use, nonce, signature string) bool {
 	return ecdsa.Verify(public, digest[:], new(big.Int).SetBytes(raw[:32]), new(big.Int).SetBytes(raw[32:]))
 }
 
+// parseKey reads a public key in PKIX DER, P-256 only.
 func parseKey(der []byte) (*ecdsa.PublicKey, bool) {
 	key, err := x509.ParsePKIXPublicKey(der)
 	if err != nil {

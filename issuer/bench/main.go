@@ -91,7 +91,7 @@ func run(ctx context.Context) (err error) {
 	began, looks := time.Now(), atomic.Int64{}
 	server, err := issuer.New(issuer.Config{
 		Brands: brands, Store: db, Forwarded: true, Log: slog.New(slog.DiscardHandler),
-		Now:      func() time.Time { return began.Add(time.Duration(looks.Add(1)) * 300 * time.Millisecond) },
+		Now:      func() time.Time { return began.Add(time.Duration(looks.Add(1)) * 600 * time.Millisecond) },
 		Helpline: issuer.Helpline{Number: "02-000-0000", Hours: "평일", HoursEN: "weekdays"},
 	})
 	if err != nil {
