@@ -18,6 +18,9 @@ type Enroller interface {
 	Fresh() bool
 	Look(ctx context.Context, code string) (*enrol.Offer, error)
 	Accept(context.Context, *enrol.Offer) error
+	// Welcome is where the owner's page is and the password that opens it, for
+	// whoever has just enrolled the device; empty once they have had their time.
+	Welcome() (address, password string)
 }
 
 const (
@@ -169,9 +172,12 @@ func (e *enrolling) state(now time.Time) display.State {
 		return idle
 	}
 	fresh := e.fresh()
+	address, password := e.enroller.Welcome()
 	e.mu.Lock()
 	defer e.mu.Unlock()
 	switch {
+	case password != "":
+		return display.State{Scene: display.Enrolled, Registry: address, Words: password}
 	case e.phase == joined && now.Sub(e.since) < holdEnrolled:
 		return display.State{Scene: display.Enrolled}
 	case !fresh:

@@ -27,6 +27,16 @@ type desk struct {
 	accept   error
 	slow     time.Duration
 	calls    []string
+	password string // of the owner's page, while it is to be shown
+}
+
+func (d *desk) Welcome() (address, password string) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	if d.password == "" {
+		return "", ""
+	}
+	return "https://munjigi-9c2d.local:8443", d.password
 }
 
 func (d *desk) Fresh() bool {
@@ -100,6 +110,34 @@ func TestEnrolByCamera(t *testing.T) {
 		if want := []string{"look " + code, "accept"}; !slices.Equal(d.calls, want) {
 			t.Errorf("the registry was asked %q, want %q", d.calls, want)
 		}
+	})
+}
+
+// TestWelcome: the owner's page's password stands on the screen of a device that
+// was just enrolled, visitors are answered meanwhile, and then it is gone.
+func TestWelcome(t *testing.T) {
+	d := &desk{}
+	bubble(t, setting{enrol: d}, func(t *testing.T, r *rig) {
+		d.mu.Lock()
+		d.enrolled, d.password = true, "abcd-efgh-jkmn"
+		d.mu.Unlock()
+		r.hold(time.Second)
+		r.wantScene(display.Enrolled)
+		if s := r.screen.now(); s.Words != "abcd-efgh-jkmn" || s.Registry != "https://munjigi-9c2d.local:8443" {
+			t.Errorf("the screen says %q, %q", s.Registry, s.Words)
+		}
+		r.show(r.pass(1, 0, nil))
+		r.wantSaid(audio.Accepted)
+		if s := r.screen.now(); s.Scene != display.Accepted || s.Words != "" {
+			t.Errorf("a visitor is shown %q with %q", s.Scene, s.Words)
+		}
+		r.hold(5 * time.Second)
+		r.wantScene(display.Enrolled)
+		d.mu.Lock()
+		d.password = ""
+		d.mu.Unlock()
+		r.hold(time.Second)
+		r.wantScene(display.Idle)
 	})
 }
 

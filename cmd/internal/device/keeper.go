@@ -94,6 +94,8 @@ func (e enroller) Accept(ctx context.Context, o *enrol.Offer) error {
 	return e.d.Link.Look()
 }
 
+func (e enroller) Welcome() (address, password string) { return e.d.welcome.show(e.d.Owner) }
+
 // Writable tries whether the folder of the journal takes a write.
 func (c *Config) Writable() error {
 	f, err := os.CreateTemp(c.Data, ".check-*")

@@ -1,12 +1,15 @@
 package device
 
 import (
+	"log/slog"
 	"strings"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"github.com/munjigi/munjigi/display"
 	"github.com/munjigi/munjigi/kiosk/owner"
+	"github.com/munjigi/munjigi/uplink/enrol"
 	"github.com/munjigi/munjigi/uplink/journal"
 )
 
@@ -33,6 +36,39 @@ func TestOwnersWords(t *testing.T) {
 	if c := queueCondition(t0, journal.Stats{Queue: 3, Oldest: t0.Add(-90 * time.Minute)}); c.Number != 3 || c.Time.Minute() != 0 {
 		t.Errorf("%+v", c)
 	}
+}
+
+// TestWelcomeEnds: the password leaves the screen and the memory after a while.
+func TestWelcomeEnds(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		d := &Device{Config: Defaults(), Owner: new(owner.Server), log: slog.New(slog.DiscardHandler)}
+		d.Config.Data = t.TempDir()
+		e := enroller{d}
+		if _, password := e.Welcome(); password != "" {
+			t.Error("a password before the enrolment")
+		}
+		d.newPassword(&enrol.Identity{Kiosk: "k-7f3a9c2d"})
+		address, password := e.Welcome()
+		if address != "https://munjigi-9c2d.local:8443" || len(password) != 14 {
+			t.Errorf("%q %q", address, password)
+		}
+		if has, err := owner.HasPassword(d.Config.Data); !has || err != nil {
+			t.Errorf("%v, %v", has, err)
+		}
+		time.Sleep(welcomeFor - time.Second)
+		if _, again := e.Welcome(); again != password {
+			t.Errorf("%q", again)
+		}
+		time.Sleep(2 * time.Second)
+		if address, password := e.Welcome(); address != "" || password != "" || d.welcome.password != "" {
+			t.Errorf("after two minutes %q %q", address, password)
+		}
+		d.Owner = nil // no page: no password
+		d.newPassword(&enrol.Identity{Kiosk: "k-7f3a9c2d"})
+		if _, password := e.Welcome(); password != "" {
+			t.Error("a password for no page")
+		}
+	})
 }
 
 func TestOwnersAddress(t *testing.T) {
