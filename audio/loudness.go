@@ -2,8 +2,9 @@ package audio
 
 import "math"
 
-// Loudness is what every prompt is brought to: LUFS, integrated over the prompt.
-const Loudness = -16.0
+// Loudness is what every prompt is brought to, as it is heard from both channels:
+// LUFS, integrated over the prompt. A mono file that measures −16 LUFS has it.
+const Loudness = -13.0
 
 // maxPeak is how far a prompt's true peak may rise: dBTP. Loudspeaker and
 // resampler get that much room.
@@ -12,7 +13,8 @@ const maxPeak = -1.0
 // loudness measures a clip as EBU R 128 does, by ITU-R BS.1770-4: the
 // integrated loudness in LUFS (−Inf for silence) and the true peak in dBTP. 400 ms
 // of silence count as following, as they do, so that the end of a short prompt has
-// its whole weight, and one shorter than a gating block has a loudness.
+// its whole weight, and one shorter than a gating block has a loudness. Mono counts
+// twice, since it is played on both channels.
 func loudness(c *clip) (lufs, peak float64) {
 	frames := c.len()
 	block := int(c.rate) * 2 / 5 // 400 ms
@@ -49,7 +51,11 @@ func loudness(c *clip) (lufs, peak float64) {
 	for i := 0; i+4 <= len(hops); i++ {
 		power = append(power, (hops[i]+hops[i+1]+hops[i+2]+hops[i+3])/float64(4*hop))
 	}
-	return gated(power), 20 * math.Log10(high)
+	lufs = gated(power)
+	if c.channels == 1 {
+		lufs += 10 * math.Log10(2)
+	}
+	return lufs, 20 * math.Log10(high)
 }
 
 // gated is the mean loudness of the blocks above −70 LUFS and above 10 LU below
@@ -116,7 +122,7 @@ func (f *biquad) next(v float64) float64 {
 // truePeak finds peaks between the samples, at four times the rate (BS.1770-4,
 // annex 2).
 type truePeak struct {
-	last [12]float64 // a ring
+	last [24]float64 // the last twelve, twice in a row, so that they are always in one piece
 	at   int
 }
 
@@ -130,15 +136,16 @@ var peakPhases = [4][12]float64{
 
 // next takes a sample and returns the highest of the four around it.
 func (p *truePeak) next(v float64) (high float64) {
-	p.at = (p.at + 1) % len(p.last)
-	p.last[p.at] = v
+	// The newest first; the table's order.
+	if p.at--; p.at < 0 {
+		p.at = 11
+	}
+	p.last[p.at], p.last[p.at+12] = v, v
+	newest := (*[12]float64)(p.last[p.at:])
 	for i := range peakPhases {
-		sum, at := 0.0, p.at
-		for _, c := range peakPhases[i] {
-			sum += c * p.last[at]
-			if at--; at < 0 {
-				at = len(p.last) - 1
-			}
+		sum := 0.0
+		for j, c := range peakPhases[i] {
+			sum += c * newest[j]
 		}
 		high = max(high, math.Abs(sum))
 	}

@@ -36,7 +36,9 @@ func (a *aim) call(near float64, rate beep.SampleRate) {
 	if a.left == 0 {
 		a.since = rate.N(aimFar) // begins at once
 	}
-	a.near = max(0, min(1, near)) // NaN is 0
+	if a.near = 0; near > 0 { // NaN is not
+		a.near = min(1, near)
+	}
 	a.left = rate.N(aimHold)
 }
 

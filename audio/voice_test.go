@@ -112,26 +112,33 @@ func (d *diary) want(t *testing.T, lines ...string) {
 // runVoice runs a voice on s; accepted lasts 300 ms, used 500 ms.
 func runVoice(t *testing.T, s *sound, test func(v *Voice, d *diary)) {
 	synctest.Test(t, func(t *testing.T) {
-		v, err := New(Config{Volume: 100}, slog.New(slog.DiscardHandler))
-		if err != nil {
-			t.Fatal(err)
-		}
-		if v.output = s; s == nil {
-			v.output = nil
-		}
-		v.clips = map[Prompt]*clip{Accepted: tone(300*time.Millisecond, 1), Used: tone(500*time.Millisecond, 2)}
-		ctx, cancel := context.WithCancel(t.Context())
-		done := make(chan error)
-		go func() { done <- v.Run(ctx) }()
-		<-v.Ready()
-		synctest.Wait()
-		d := &diary{began: time.Now()}
+		v, d := newVoice(t, s, Config{Volume: 100})
 		test(v, d)
+	})
+}
+
+// newVoice is a voice that runs until the test ends.
+func newVoice(t *testing.T, s *sound, c Config) (*Voice, *diary) {
+	v, err := New(c, slog.New(slog.DiscardHandler))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if v.output = s; s == nil {
+		v.output = nil
+	}
+	v.clips = map[Prompt]*clip{Accepted: tone(300*time.Millisecond, 1), Used: tone(500*time.Millisecond, 2)}
+	ctx, cancel := context.WithCancel(context.Background())
+	done := make(chan error)
+	go func() { done <- v.Run(ctx) }()
+	t.Cleanup(func() {
 		cancel()
 		if err := <-done; err != nil {
 			t.Error(err)
 		}
 	})
+	<-v.Ready()
+	synctest.Wait()
+	return v, &diary{began: time.Now()}
 }
 
 // tone is a clip whose samples count, so that none can be missed or doubled.

@@ -8,7 +8,7 @@ set -eu
 cd "$(dirname "$0")"
 langs=${1:-ko en}
 out=${2:-.}
-loudness=-16 # LUFS, integrated (EBU R 128); audio.Loudness holds an owner's files to it
+loudness=-13 # LUFS, integrated (EBU R 128), heard from two channels; audio.Loudness holds an owner's files to it
 peak=-1 # dBTP
 rate=22050
 tmp=$(mktemp -d)
@@ -43,7 +43,7 @@ bell "$tmp/chime-hint.wav" 698 0.22 0.20
 lead() { case $1 in yes) echo 0.12 ;; no) echo 0.52 ;; wait) echo 0.30 ;; hint) echo 0.14 ;; here) echo 0.40 ;; esac; }
 
 measure() { # file → integrated loudness, true peak
-	ffmpeg -nostdin -hide_banner -nostats -i "$1" -af apad=pad_dur=0.4,ebur128=peak=true:framelog=verbose -f null - 2>&1 |
+	ffmpeg -nostdin -hide_banner -nostats -i "$1" -af apad=pad_dur=0.4,ebur128=peak=true:dualmono=true:framelog=verbose -f null - 2>&1 |
 		awk '$1 == "I:" { i = $2 } $1 == "Peak:" { p = $2 } END { print i, p }'
 }
 
