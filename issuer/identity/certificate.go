@@ -32,6 +32,9 @@ type Certificate struct {
 	Subscribers Subscribers
 }
 
+// SignLife is how long an attempt waits: files are to be found on the phone.
+const SignLife = 10 * time.Minute
+
 // SignedText is what the person's key signs.
 func SignedText(asker, challenge string) string {
 	return "munjigi certificate\n" + asker + "\n" + challenge
@@ -44,7 +47,7 @@ func (m *Certificate) Begin(_ context.Context, now time.Time, asker string, c Cl
 	}
 	raw := make([]byte, 32)
 	rand.Read(raw) // never fails
-	return &Attempt{Method: "certificate", Asker: asker, Claim: c, Code: base64.RawURLEncoding.EncodeToString(raw), Until: now.Add(RequestLife)}, nil
+	return &Attempt{Method: "certificate", Asker: asker, Claim: c, Code: base64.RawURLEncoding.EncodeToString(raw), Until: now.Add(SignLife)}, nil
 }
 
 // Check implements Method. answer is certificate (DER) and signature, both in
