@@ -29,10 +29,10 @@ func samples(d time.Duration) int { return max(1, int(d/sampleEvery)) }
 // input is one line that we listen to.
 type input struct {
 	part, name string
-	low        bool      // active while the line is low
-	pull       gpio.Pull // what holds the line while nothing drives it
-	missing    bool      // what a line that is not there counts as
-	rise, fall int       // how many samples make it active, and inactive
+	low        bool // active while the line is low
+	toGround   bool // a contact, which nothing drives while it is open
+	missing    bool // what a line that is not there counts as
+	rise, fall int  // how many samples make it active, and inactive
 	change     func(active bool)
 
 	pin    gpio.PinIO // nil: not there
@@ -64,15 +64,15 @@ func (i *input) open(find func(string) (gpio.PinIO, error)) {
 	i.active = i.missing
 }
 
-// listenTo makes a line an input. A button to ground needs its line pulled up;
+// listenTo makes a line an input. A contact to ground needs its line pulled up;
 // where the chip cannot, a resistor must.
 func (i *input) listenTo(pin gpio.PinIO) error {
-	pull := i.pull
-	if pull == gpio.Float && i.low {
+	pull := gpio.Float
+	if i.toGround {
 		pull = gpio.PullUp
 	}
 	err := pin.In(pull, gpio.NoEdge)
-	if err != nil && pull != gpio.Float {
+	if err != nil && i.toGround {
 		err = pin.In(gpio.Float, gpio.NoEdge)
 	}
 	if err != nil {

@@ -140,6 +140,7 @@ func TestTry(t *testing.T) {
 			}
 		}
 		time.Sleep(config.LampTime)
+		synctest.Wait()
 		if got := p.String(); got != "" {
 			t.Errorf("%q is on still", got)
 		}

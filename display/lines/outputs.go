@@ -81,11 +81,11 @@ func (l *Lines) prepare() {
 	l.buzzer, l.door = out("buzzer", c.Buzzer), out("door", c.Door)
 	l.door.inverse = c.FailSafe
 	l.held = stopped()
-	in := func(part, name string, low bool, rise, fall time.Duration, change func(bool)) *input {
+	in := func(part, name string, toGround, low bool, rise, fall time.Duration, change func(bool)) *input {
 		if name == "" {
 			return nil
 		}
-		i := &input{part: part, name: name, low: low, rise: samples(rise), fall: samples(fall), change: change}
+		i := &input{part: part, name: name, toGround: toGround, low: low, rise: samples(rise), fall: samples(fall), change: change}
 		l.inputs = append(l.inputs, i)
 		return i
 	}
@@ -96,9 +96,9 @@ func (l *Lines) prepare() {
 			}
 		}
 	}
-	in("staff_button", c.StaffButton, true, bounce, bounce, press(StaffPressed))
-	in("help_button", c.HelpButton, true, bounce, bounce, press(HelpPressed))
-	in("presence", c.Presence, c.PresenceLow, arriveAfter, leftAfter, func(there bool) {
+	in("staff_button", c.StaffButton, true, true, bounce, bounce, press(StaffPressed))
+	in("help_button", c.HelpButton, true, true, bounce, bounce, press(HelpPressed))
+	in("presence", c.Presence, false, c.PresenceLow, arriveAfter, leftAfter, func(there bool) {
 		if there {
 			l.tell(Arrived)
 		} else {
@@ -106,9 +106,9 @@ func (l *Lines) prepare() {
 		}
 	})
 	// High is an open door, or no contact at all; it counts at once.
-	l.other = in("interlock", c.Interlock, false, 0, shutAfter, l.otherDoor)
+	l.other = in("interlock", c.Interlock, true, false, 0, shutAfter, l.otherDoor)
 	if l.other != nil {
-		l.other.pull, l.other.missing = gpio.PullUp, true
+		l.other.missing = true
 	}
 }
 
