@@ -322,6 +322,9 @@ func checkScreen(ctx context.Context, cfg *device.Config, log *slog.Logger) find
 		names = append(names, p.Name)
 	}
 	f.text = strings.Join(names, ", ")
+	if f.err == nil && len(screen.Warnings()) > 0 {
+		f.warn, f.err = true, errors.Join(screen.Warnings()...)
+	}
 	return f
 }
 

@@ -62,8 +62,10 @@ type Sound struct {
 type Screen struct {
 	Panels    []string `toml:"panels"`
 	Size      string   `toml:"size"`
+	Diagonal  float64  `toml:"diagonal"`
 	Rotate    int      `toml:"rotate"`
 	Languages []string `toml:"languages"`
+	Texts     string   `toml:"texts"`
 }
 
 // GPIO names the lines of lamps, buzzer, door, buttons and sensors.
@@ -145,6 +147,8 @@ func (c *Config) check() error {
 		return fmt.Errorf("clock.skew is %s: give 0s to 10s", c.Clock.Skew)
 	case c.Screen.Rotate%90 != 0 || c.Screen.Rotate < 0 || c.Screen.Rotate > 270:
 		return fmt.Errorf("screen.rotate is %d: give 0, 90, 180 or 270", c.Screen.Rotate)
+	case c.Screen.Diagonal != 0 && (c.Screen.Diagonal < 1 || c.Screen.Diagonal > 100):
+		return fmt.Errorf("screen.diagonal is %v: give the screen's in inches, 1 to 100, or 0 for what it says itself", c.Screen.Diagonal)
 	}
 	if c.Registry.Code != "" {
 		if _, err := wire.ParseCode(c.Registry.Code); err != nil {
@@ -155,7 +159,7 @@ func (c *Config) check() error {
 		return err
 	}
 	for _, p := range c.Screen.Panels {
-		if _, _, err := panelKind(p); err != nil {
+		if _, err := parsePanel(p); err != nil {
 			return err
 		}
 	}

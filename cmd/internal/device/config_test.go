@@ -1,6 +1,7 @@
 package device
 
 import (
+	"log/slog"
 	"os"
 	"path/filepath"
 	"reflect"
@@ -9,6 +10,8 @@ import (
 
 	"github.com/BurntSushi/toml"
 	"github.com/google/go-cmp/cmp"
+
+	"github.com/munjigi/munjigi/kiosk"
 )
 
 const sample = "../../../configs/kiosk.toml"
@@ -67,7 +70,9 @@ func TestWrongSettings(t *testing.T) {
 		{`skew = "2s"`, `skew = "1m"`, "give 0s to 10s"},
 		{`rotate = 0`, `rotate = 45`, "give 0, 90, 180 or 270"},
 		{`size = "1024x600"`, `size = "large"`, "like 1024x600"},
-		{`panels = ["/dev/fb0"]`, `panels = ["tv"]`, "give /dev/fb0, png:FILE or web:ADDRESS"},
+		{`panels = ["/dev/fb0"]`, `panels = ["tv"]`, "give /dev/fb0, ssd1306:BUS, png:FILE or web:ADDRESS"},
+		{`panels = ["/dev/fb0"]`, `panels = ["staff:tv:1"]`, `screen.panels holds "staff:tv:1"`},
+		{`diagonal = 0.0`, `diagonal = 0.3`, "inches, 1 to 100"},
 		{`log_level = "info"`, `log_level = "loud"`, "give debug, info, warn or error"},
 		{`volume = 80`, `volumen = 80`, `did you mean "volume"?`},
 	} {
@@ -83,6 +88,30 @@ func TestWrongSettings(t *testing.T) {
 		_, err := Load(file)
 		if err == nil || !strings.Contains(err.Error(), c.want) || !strings.Contains(err.Error(), file) {
 			t.Errorf("%s: %v, want %q", c.new, err, c.want)
+		}
+	}
+}
+
+// TestStaffPanel: a panel of the staff's own, and their field nowhere else.
+func TestStaffPanel(t *testing.T) {
+	c := Defaults()
+	c.Screen.Panels = []string{"/dev/fb0", "staff:ssd1306:1", "staff:png:staff.png", "ssd1306:"}
+	look, open, _, err := c.panels(nil, slog.New(slog.DiscardHandler))
+	if err != nil || len(open) != 2 || len(look.Staff) != 2 {
+		t.Errorf("%d panels, %d of the staff, %v", len(open), len(look.Staff), err)
+	}
+	for _, tt := range []struct {
+		panels []string
+		button string
+		want   kiosk.Corner
+	}{
+		{c.Screen.Panels, "GPIO5", kiosk.CornerNever},
+		{[]string{"/dev/fb0"}, "GPIO5", kiosk.CornerOnPress},
+		{[]string{"/dev/fb0"}, "", kiosk.CornerAtOnce},
+	} {
+		c.Screen.Panels, c.GPIO.StaffButton = tt.panels, tt.button
+		if got := c.corner(); got != tt.want {
+			t.Errorf("%v, button %q: corner %d, want %d", tt.panels, tt.button, got, tt.want)
 		}
 	}
 }

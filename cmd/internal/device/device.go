@@ -112,7 +112,7 @@ func New(c Config, o Options) (*Device, error) {
 		return nil, err
 	}
 	d.Voice.SetMuted(muted)
-	open, pages, err := c.panels(o.Links, o.Log)
+	look, open, pages, err := c.panels(o.Links, o.Log)
 	if err != nil {
 		return nil, err
 	}
@@ -125,7 +125,7 @@ func New(c Config, o Options) (*Device, error) {
 		}
 		open = append(open, mirror.Open)
 	}
-	if d.Screen, err = display.NewScreen(display.Options{Langs: c.Screen.Languages}, o.Log, open...); err != nil {
+	if d.Screen, err = display.NewScreen(look, o.Log, open...); err != nil {
 		return nil, err
 	}
 	d.Lines = lines.New(c.LinesConfig(), o.Log)
@@ -229,9 +229,13 @@ func (d *Device) receiptKeys() []ed25519.PublicKey {
 	return nil
 }
 
-// corner is where the staff's field stands: behind their button where there is one.
+// corner is where the staff's field stands: on a panel of their own, else
+// behind their button, else in the corner at once.
 func (c *Config) corner() kiosk.Corner {
-	if c.GPIO.StaffButton != "" {
+	switch {
+	case c.Screen.staffPanel():
+		return kiosk.CornerNever
+	case c.GPIO.StaffButton != "":
 		return kiosk.CornerOnPress
 	}
 	return kiosk.CornerAtOnce
@@ -259,11 +263,11 @@ func (c *Config) LinesConfig() lines.Config {
 
 // NewScreen is a screen of the configured panels, without its pages' servers.
 func (c *Config) NewScreen(log *slog.Logger) (*display.Screen, error) {
-	open, _, err := c.panels(nil, log)
+	look, open, _, err := c.panels(nil, log)
 	if err != nil {
 		return nil, err
 	}
-	return display.NewScreen(display.Options{Langs: c.Screen.Languages}, log, open...)
+	return display.NewScreen(look, log, open...)
 }
 
 // CameraConfig is the camera part in the camera's own terms.

@@ -7,6 +7,7 @@ import (
 	"log/slog"
 	"net"
 	"net/http"
+	"slices"
 	"strings"
 	"time"
 
@@ -38,55 +39,78 @@ func (s Screen) size() (image.Point, error) {
 	return p, nil
 }
 
-// panelKind splits a panel's name: a device path is a framebuffer, "png:FILE"
-// a picture file, "web:ADDRESS" a page.
-func panelKind(name string) (kind, rest string, err error) {
-	if strings.HasPrefix(name, "/dev/") {
-		return "fb", name, nil
-	}
-	kind, rest, ok := strings.Cut(name, ":")
-	if !ok || rest == "" || (kind != "png" && kind != "web") {
-		return "", "", fmt.Errorf("screen.panels holds %q: give /dev/fb0, png:FILE or web:ADDRESS", name)
-	}
-	return kind, rest, nil
+// panel is one of screen.panels: a device path is a framebuffer, "ssd1306:BUS"
+// an OLED, "png:FILE" a picture file, "web:ADDRESS" a page. "staff:" before it
+// makes it the staff's own.
+type panel struct {
+	kind, rest string
+	staff      bool
 }
 
-// panels makes the openers of the configured panels, and a task for each page.
-func (c *Config) panels(links []display.Link, log *slog.Logger) (open []display.Opener, pages []tasks.Task, err error) {
+func parsePanel(name string) (p panel, err error) {
+	rest, staff := strings.CutPrefix(name, "staff:")
+	if p.staff = staff; strings.HasPrefix(rest, "/dev/") {
+		p.kind, p.rest = "fb", rest
+		return p, nil
+	}
+	p.kind, p.rest, _ = strings.Cut(rest, ":")
+	if p.kind == "ssd1306" || p.rest != "" && (p.kind == "png" || p.kind == "web") {
+		return p, nil
+	}
+	return p, fmt.Errorf("screen.panels holds %q: give /dev/fb0, ssd1306:BUS, png:FILE or web:ADDRESS, and staff: before it for a panel of the staff's own", name)
+}
+
+// staffPanel says whether the staff have a panel of their own.
+func (s Screen) staffPanel() bool {
+	return slices.ContainsFunc(s.Panels, func(name string) bool { return strings.HasPrefix(name, "staff:") })
+}
+
+// panels makes the openers of the configured panels, as a screen's options and
+// what visitors look at, and a task for each page.
+func (c *Config) panels(links []display.Link, log *slog.Logger) (o display.Options, open []display.Opener, pages []tasks.Task, err error) {
 	size, err := c.Screen.size()
 	if err != nil {
-		return nil, nil, err
+		return o, nil, nil, err
 	}
+	o = display.Options{Langs: c.Screen.Languages, Texts: c.Screen.Texts, Diagonal: c.Screen.Diagonal}
 	for _, name := range c.Screen.Panels {
-		kind, rest, err := panelKind(name)
+		p, err := parsePanel(name)
 		if err != nil {
-			return nil, nil, err
+			return o, nil, nil, err
 		}
-		switch kind {
+		var opener display.Opener
+		switch p.kind {
 		case "fb":
-			open = append(open, display.Framebuffer(rest, c.Screen.Rotate))
+			opener = display.Framebuffer(p.rest, c.Screen.Rotate)
+		case "ssd1306":
+			opener = display.OLED(p.rest, c.Screen.Rotate == 180)
 		case "png":
-			open = append(open, display.PNG(rest, size))
+			opener = display.PNG(p.rest, size)
 		case "web":
 			web, err := display.NewWeb(display.WebOptions{Size: size, Links: links})
 			if err != nil {
-				return nil, nil, err
+				return o, nil, nil, err
 			}
-			open = append(open, web.Open)
-			pages = append(pages, tasks.Func{Name: "screen's page", Do: func(ctx context.Context) error { return serve(ctx, rest, web, log) }})
+			opener = web.Open
+			pages = append(pages, tasks.Func{Name: "screen's page", Do: func(ctx context.Context) error { return serve(ctx, p.rest, web, log) }})
+		}
+		if p.staff {
+			o.Staff = append(o.Staff, opener)
+		} else {
+			open = append(open, opener)
 		}
 	}
-	return open, pages, nil
+	return o, open, pages, nil
 }
 
 // PagesFree says whether the addresses of the configured pages can be had.
 func (c *Config) PagesFree() error {
 	for _, name := range c.Screen.Panels {
-		kind, address, err := panelKind(name)
-		if err != nil || kind != "web" {
+		p, err := parsePanel(name)
+		if err != nil || p.kind != "web" {
 			continue
 		}
-		l, err := net.Listen("tcp", address)
+		l, err := net.Listen("tcp", p.rest)
 		if err != nil {
 			return fmt.Errorf("screen.panels %q: the address is taken, stop the running kiosk or choose another: %w", name, err)
 		}
