@@ -98,7 +98,7 @@ func (l *Lines) prepare() {
 	}
 	in("staff_button", c.StaffButton, true, true, bounce, bounce, press(StaffPressed))
 	in("help_button", c.HelpButton, true, true, bounce, bounce, press(HelpPressed))
-	in("presence", c.Presence, false, c.PresenceLow, arriveAfter, leftAfter, func(there bool) {
+	in("presence", c.Presence, c.PresenceLow, c.PresenceLow, arriveAfter, leftAfter, func(there bool) {
 		if there {
 			l.tell(Arrived)
 		} else {
