@@ -199,10 +199,21 @@ func (d *Decoder) legible() bool {
 	return max(readFormats(m.soft, m.side)[0].score, readFormats(m.flip, m.side)[0].score) > leastFormat+0.1
 }
 
+// fewPatterns: a symbol of fewer modules a side has too few function patterns to learn from them alone.
+const fewPatterns = 45
+
 // equalised makes the last attempts on modules that have been sampled.
 func (d *Decoder) equalised(g *grid, l *layout) bool {
 	for reach := 1; reach <= maxReach && !d.late(); reach++ {
-		if d.modules.equalise(l, reach, d.late) && d.decode(g, l) {
+		if d.modules.equalise(l, reach, false, d.late) && d.decode(g, l) {
+			return true
+		}
+	}
+	if g.side >= fewPatterns {
+		return false
+	}
+	for reach := 1; reach <= maxReach && !d.late(); reach++ {
+		if d.modules.equalise(l, reach, true, d.late) && d.decode(g, l) {
 			return true
 		}
 	}

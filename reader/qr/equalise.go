@@ -32,14 +32,15 @@ func (a *account) fade(n int, share float32) {
 // equalise decides the modules by a model of how they run into one another,
 // which is estimated from function patterns and first decisions. A Laplacian
 // assumes that blur is round and small; this learns which way the hand moved.
-// It gives false where there was no time, or nothing to learn from.
-func (m *modules) equalise(l *layout, reach int, late func() bool) bool {
+// Trusting learns from first decisions at once, where there are few function patterns. It gives false where there was
+// no time, or nothing to learn from.
+func (m *modules) equalise(l *layout, reach int, trusting bool, late func() bool) bool {
 	m.lighten()
 	m.decide(0.25)
 	m.guess(l)
 	for round := range 3 {
 		m.own.fade(m.side*m.side, 0)
-		if late() || !m.learn(&m.own, l, reach, round == 0, late) || !m.conclude(&m.own, l, late) {
+		if late() || !m.learn(&m.own, l, reach, round == 0 && !trusting, late) || !m.conclude(&m.own, l, late) {
 			return false
 		}
 	}

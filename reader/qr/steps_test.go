@@ -290,7 +290,7 @@ func TestEqualise(t *testing.T) {
 	}
 	m.decide(0)
 	before := count()
-	m.equalise(newLayout(10), 2, never)
+	m.equalise(newLayout(10), 2, false, never)
 	if after := count(); after > n*n/100 || before < n*n/40 {
 		t.Errorf("%d of %d modules wrong before, %d after", before, n*n, after)
 	}
@@ -364,10 +364,10 @@ func TestAccountsAddUp(t *testing.T) {
 		return wrong
 	}
 	frame(1, 0)
-	m.equalise(l, 2, never)
+	m.equalise(l, 2, false, never)
 	one := count()
 	frame(0, 1)
-	m.equalise(l, 2, never)
+	m.equalise(l, 2, false, never)
 	other := count()
 	m.own.fade(n*n, 0)
 	for range 2 {
