@@ -8,6 +8,8 @@
 #   systemd   the unit under a real systemd as PID 1
 #   cuts      the power is cut at random moments: HIL_CUTS (30) kills of the guest
 #   replay    a record of what the disk was given is cut at HIL_REPLAYS (100) random places
+#   faults    what goes wrong at a door, and comes right again: HIL_FAULTS=short, all or names
+#   replug    camera, sound and screen are pulled out and put back HIL_REPLUGS (5) times
 #   latency   from the camera to the far end of the sound card; prints "bench:" lines
 #
 # Without TIER: devices and systemd. Pictures, sound and logs go to out/hil/.
@@ -223,6 +225,16 @@ concluded() {
   return 1
 }
 
+# What goes wrong at a door, and comes right again without anybody's help.
+faults() {
+  fairly faults own faults systemd.unified_cgroup_hierarchy=0 HIL_FAULTS="${HIL_FAULTS:-short}"
+}
+
+# Camera, sound and screen are pulled out and put back again and again.
+replug() {
+  fairly faults own replug systemd.unified_cgroup_hierarchy=0 HIL_FAULTS="replug:${HIL_REPLUGS:-5}"
+}
+
 latency() {
   fairly latency machine latency HIL_FORMAT="${HIL_FORMAT:-YUYV}" HIL_SIZE="${HIL_SIZE:-1280x720}" HIL_FPS=30 HIL_VISITORS="${HIL_VISITORS:-25}"
 }
@@ -230,7 +242,7 @@ latency() {
 [ $# -gt 0 ] || set -- devices systemd
 for tier; do
   case $tier in
-  devices | systemd | cuts | replay | latency) ;;
+  devices | systemd | cuts | replay | faults | replug | latency) ;;
   *) sed -n '2,/^set/s/^# \{0,1\}//p' "$0" >&2 && exit 2 ;;
   esac
 done

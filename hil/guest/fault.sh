@@ -4,7 +4,7 @@ set -eu
 PATH=$PATH:/usr/sbin:/sbin
 unit=munjigi-kiosk.service
 data=/var/lib/munjigi
-kiosk_pid() { systemctl show -P MainPID $unit; }
+kill_kiosk() { systemctl kill -s KILL $unit; }
 
 # table TARGET : puts another device mapper's target under the data partition.
 # Without a flush what is on its way goes the new way, as with a disk that fails.
@@ -40,13 +40,21 @@ sound-unplugged-on) echo snd_aloop.0 >/sys/bus/platform/drivers/snd_aloop/unbind
 sound-unplugged-off) echo snd_aloop.0 >/sys/bus/platform/drivers/snd_aloop/bind ;;
 
 disk-full-on) dd if=/dev/zero of=$data/lost bs=64k 2>/dev/null || true ;;
-disk-full-off) rm $data/lost ;;
+disk-full-off) rm -f $data/lost ;;
 disk-read-only-on) echo u >/proc/sysrq-trigger; sleep 1 ;;
 disk-read-only-off) mount -o remount,rw $data ;;
 disk-slow-on) table "0 $(sectors) delay $HIL_LOOP 0 0 $HIL_LOOP 0 1500" ;;
 disk-slow-off) healthy ;;
 disk-errors-on) table "0 $(sectors) flakey $HIL_LOOP 0 0 3600 1 error_writes" ;;
-disk-errors-off) healthy ;;
+disk-errors-off)
+  # The file system stays read-only until it is mounted anew: as by the next boot.
+  healthy
+  systemctl stop $unit
+  umount $data
+  fsck.ext4 -p /dev/mapper/data || [ $? = 1 ]
+  mount /dev/mapper/data $data
+  systemctl start $unit
+  ;;
 
 clock-back-on) systemctl stop hil-registry; clock -3600 ;;
 clock-back-off) clock 3600; systemctl start hil-registry ;;
@@ -81,17 +89,17 @@ registry-killed-on) systemctl kill -s KILL hil-registry ;;
 memory-short-on) echo 40M >"/sys/fs/cgroup/memory/system.slice/$unit/memory.limit_in_bytes" ;;
 memory-short-off) echo -1 >"/sys/fs/cgroup/memory/system.slice/$unit/memory.limit_in_bytes" ;;
 
-kiosk-killed-on) kill -KILL "$(kiosk_pid)" ;;
+kiosk-killed-on) kill_kiosk ;;
 config-damaged-on)
   cp -p /etc/munjigi/kiosk.toml /run/kiosk.toml
   printf 'data = \0\0\0[camera\nsource = ' >/etc/munjigi/kiosk.toml
-  kill -KILL "$(kiosk_pid)"
+  kill_kiosk
   ;;
 config-damaged-off) cat /run/kiosk.toml >/etc/munjigi/kiosk.toml ;;
 journal-damaged-on)
   cp $data/journal.db /run/journal.db
   dd if=/dev/urandom of=$data/journal.db bs=4096 count=2 conv=notrunc 2>/dev/null
-  kill -KILL "$(kiosk_pid)"
+  kill_kiosk
   ;;
 journal-damaged-off) cat /run/journal.db >$data/journal.db ;;
 esac

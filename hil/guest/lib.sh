@@ -53,7 +53,7 @@ registry_up() {
   mkdir -p $home
   local registry="$bin/registry" config=$home/registry/registry.toml
   "$bin/issuer" init $home/issuer >$home/issuers.toml 2>/dev/null
-  "$registry" init $home/registry >/dev/null
+  "$registry" init ${HIL_ADDRESS:+-address "$HIL_ADDRESS"} $home/registry >/dev/null
   cat >>$config $home/issuers.toml
   "$registry" bundle -config $config
   code=$("$registry" kiosk code -config $config -facility "$("$registry" facility add -config $config -name hil -kind restaurant 2>/dev/null)" |

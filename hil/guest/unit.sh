@@ -13,7 +13,7 @@ prepare() {
   cp "$HIL_REPO/systemd/munjigi.sysusers" /usr/lib/sysusers.d/munjigi.conf
   cp "$HIL_REPO/systemd/munjigi.tmpfiles" /usr/lib/tmpfiles.d/munjigi.conf
   cp "$HIL_REPO/systemd/60-munjigi.rules" /usr/lib/udev/rules.d/
-  declare -F before >/dev/null && before
+  if declare -F before >/dev/null; then before; fi
   camera_up
   gpio_up
   sound_up

@@ -6,6 +6,7 @@ import (
 	"context"
 	"crypto/ed25519"
 	"fmt"
+	"image"
 	"math"
 	"os"
 	"slices"
@@ -14,13 +15,16 @@ import (
 	"time"
 
 	"github.com/munjigi/munjigi/kiosk"
+	"github.com/munjigi/munjigi/pass/symbol"
+	"github.com/munjigi/munjigi/reader/camera/virtual"
 )
 
 // measure lets good visitors come and takes the time from the first picture
 // with a whole code, written to the camera, to the first audible sample at the
-// far end of the sound card.
-func (r *rig) measure(ctx context.Context, key ed25519.PrivateKey) error {
-	var told, heard, stalled []float64
+// far end of the sound card, and to the first changed pixel of the screen. Then
+// a queue of visitors comes, as fast as prompts can be heard.
+func (r *rig) measure(ctx context.Context, key ed25519.PrivateKey, g *gaze) error {
+	var told, seen, heard, stalled []float64
 	var faults []string
 	for i := range r.bench {
 		text, _, err := mint("good", key, r.issuer, time.Now())
@@ -32,16 +36,18 @@ func (r *rig) measure(ctx context.Context, key ed25519.PrivateKey) error {
 			return err
 		}
 		wait(ctx, time.Second+time.Duration(i%7)*37*time.Millisecond, func() bool { return false })
-		w := &row{kind: fmt.Sprint("visitor ", i+1), want: string(kiosk.Accepted), picture: 1}
+		w := &row{kind: fmt.Sprint("visitor ", i+1), want: string(kiosk.Accepted), picture: 1, unseen: true}
+		g.arm()
 		if err := r.visitor(ctx, w, pictures, ""); err != nil {
 			return err
 		}
 		answers, sounds := r.diary.between(w.from, w.to), r.ear.heard(w.from, w.to)
-		if len(answers) != 1 || answers[0].verdict != w.want || len(sounds) == 0 {
-			faults = append(faults, fmt.Sprintf("%s: %d answers, %d sounds", w.kind, len(answers), len(sounds)))
+		if len(answers) != 1 || answers[0].verdict != w.want || len(sounds) == 0 || g.seen().IsZero() {
+			faults = append(faults, fmt.Sprintf("%s: %d answers, %d sounds, screen changed at %v", w.kind, len(answers), len(sounds), g.seen()))
 			continue
 		}
 		told = append(told, milliseconds(answers[0].at.Sub(w.from)))
+		seen = append(seen, milliseconds(g.seen().Sub(w.from)))
 		heard = append(heard, milliseconds(sounds[0].at.Sub(w.from)))
 		stalled = append(stalled, milliseconds(w.stall))
 	}
@@ -55,12 +61,84 @@ func (r *rig) measure(ctx context.Context, key ed25519.PrivateKey) error {
 	for _, line := range []struct {
 		name string
 		ms   []float64
-	}{{"line in the log", told}, {"first audible sample", heard}, {"(guest without time)", stalled}} {
+	}{{"line in the log", told}, {"first changed pixel", seen}, {"first audible sample", heard}, {"(guest without time)", stalled}} {
 		fmt.Fprintf(t, "%s\t%.0f\t%.0f\t%.0f\t%.0f\t\n", line.name, quantile(line.ms, 0), quantile(line.ms, 0.5), quantile(line.ms, 0.95), quantile(line.ms, 1))
 	}
 	t.Flush()
+	perMinute, err := r.queue(ctx, key)
+	if err != nil {
+		return err
+	}
 	fmt.Printf("bench: kiosk.frame_to_heard.p50 %.0f ms\nbench: kiosk.frame_to_heard.p95 %.0f ms\n", quantile(heard, 0.5), quantile(heard, 0.95))
+	fmt.Printf("bench: face.frame_to_pixel.p50 %.0f ms\nbench: face.frame_to_pixel.p95 %.0f ms\n", quantile(seen, 0.5), quantile(seen, 0.95))
+	fmt.Printf("bench: face.frame_to_voice.p50 %.0f ms\nbench: face.frame_to_voice.p95 %.0f ms\n", quantile(heard, 0.5), quantile(heard, 0.95))
+	fmt.Printf("bench: face.visitors %.0f visitors/min\n", perMinute)
 	return ctx.Err()
+}
+
+// queue lets phones come back to back, each for 600 ms with 300 ms to the next:
+// a prompt's length. Every one must be accepted, and the loudspeaker speak nearly
+// all the time.
+func (r *rig) queue(ctx context.Context, key ed25519.PrivateKey) (perMinute float64, err error) {
+	const visitors = 30
+	scene := virtual.NewScene(1, r.feeder.node.size, virtual.Look{})
+	pictures := func() ([][]byte, error) {
+		text, _, err := mint("good", key, r.issuer, truth())
+		if err != nil {
+			return nil, err
+		}
+		code, err := symbol.Encode(text)
+		if err != nil {
+			return nil, err
+		}
+		one := new(image.Gray)
+		size := r.feeder.node.size
+		scene.Render(one, scene.NewScreen(code), virtual.Pose{X: float64(size.X) / 2, Y: float64(size.Y) / 2, Scale: float64(size.Y) / 120}, 0)
+		held, err := r.feeder.node.encode(ctx, []*image.Gray{one})
+		if err != nil {
+			return nil, err
+		}
+		all := slices.Repeat(held, r.feeder.node.fps*6/10)
+		return append(all, slices.Repeat(r.feeder.room[:1], r.feeder.node.fps*3/10)...), nil
+	}
+	next, err := pictures()
+	if err != nil {
+		return 0, err
+	}
+	from := time.Now()
+	before := r.ear.audibly()
+	for range visitors {
+		_, ended, err := r.feeder.show(ctx, next)
+		if err != nil {
+			return 0, err
+		}
+		if next, err = pictures(); err != nil { // while this one is shown
+			return 0, err
+		}
+		select {
+		case <-ended:
+		case <-ctx.Done():
+			return 0, ctx.Err()
+		}
+	}
+	wait(ctx, 5*time.Second, func() bool { _, silent := r.ear.quietSince(); return silent })
+	answers := r.diary.between(from, time.Now())
+	after := r.ear.audibly()
+	for _, a := range answers {
+		if a.verdict != string(kiosk.Accepted) {
+			return 0, fmt.Errorf("in the queue somebody was told %q", a.verdict)
+		}
+	}
+	if len(answers) != visitors {
+		return 0, fmt.Errorf("of %d visitors in a queue %d were told anything", visitors, len(answers))
+	}
+	took := answers[visitors-1].at.Sub(answers[0].at)
+	spoken := time.Duration(after-before) * time.Second / rate
+	fmt.Printf("a queue of %d visitors, back to back: all accepted within %.1f s, %.1f s of speech heard\n", visitors, took.Seconds(), spoken.Seconds())
+	if spoken < visitors*500*time.Millisecond {
+		return 0, fmt.Errorf("of %d prompts only %v was heard", visitors, spoken)
+	}
+	return (visitors - 1) / took.Minutes(), ctx.Err()
 }
 
 func milliseconds(d time.Duration) float64 { return float64(d) / float64(time.Millisecond) }

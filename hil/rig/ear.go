@@ -36,6 +36,7 @@ type ear struct {
 	last   time.Time // when the last audible period arrived
 	stall  time.Duration
 	gone   bool      // there is no card
+	loud   int       // audible frames so far
 	before time.Time // when the last period arrived
 }
 
@@ -103,6 +104,7 @@ func (e *ear) hear(block []byte, at time.Time) {
 				e.sounds = append(e.sounds, sound{len(e.left), at})
 			}
 			e.quiet, e.last = 0, at
+			e.loud++
 		} else {
 			e.quiet++
 		}
@@ -130,6 +132,13 @@ func (e *ear) longestStall() time.Duration {
 	d := e.stall
 	e.stall = 0
 	return d
+}
+
+// audibly counts the audible frames so far.
+func (e *ear) audibly() int {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	return e.loud
 }
 
 // quietSince is when the last audible sample came, and whether it is silent now.

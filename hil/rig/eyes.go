@@ -9,12 +9,14 @@ import (
 	"fmt"
 	"image"
 	"image/png"
-	"io"
 	"os"
 	"regexp"
 	"strings"
 	"sync"
 	"time"
+	"unsafe"
+
+	"golang.org/x/sys/unix"
 
 	"github.com/munjigi/munjigi/display"
 )
@@ -168,21 +170,45 @@ func (p *pins) pulses(name string, from, to time.Time) (ms []int64) {
 	return ms
 }
 
-// screenshot reads a framebuffer of 32 bits a pixel (XRGB8888).
-func screenshot(device string, size image.Point) (*image.RGBA, error) {
+// screenshot reads a framebuffer of 32 bits a pixel (XRGB8888) and so many bytes
+// a line.
+func screenshot(device string, size image.Point, stride int) (*image.RGBA, error) {
 	f, err := os.Open(device)
 	if err != nil {
 		return nil, err
 	}
 	defer f.Close()
 	img := image.NewRGBA(image.Rectangle{Max: size})
-	if _, err := io.ReadFull(f, img.Pix); err != nil {
-		return nil, fmt.Errorf("read the screen: %w", err)
+	for y := range size.Y {
+		if _, err := f.ReadAt(img.Pix[y*img.Stride:][:img.Stride], int64(y*stride)); err != nil {
+			return nil, fmt.Errorf("read the screen: %w", err)
+		}
 	}
 	for i := 0; i < len(img.Pix); i += 4 {
 		img.Pix[i], img.Pix[i+2], img.Pix[i+3] = img.Pix[i+2], img.Pix[i], 255
 	}
 	return img, nil
+}
+
+// resize gives the screen another size within its memory, as another monitor's
+// would be (FBIOPUT_VSCREENINFO).
+func (r *rig) resize(size image.Point) error {
+	f, err := os.OpenFile(r.screen, os.O_RDWR, 0)
+	if err != nil {
+		return err
+	}
+	defer f.Close()
+	var v [40]uint32 // struct fb_var_screeninfo: xres, yres, xres_virtual, yres_virtual, …
+	const get, put = 0x4600, 0x4601
+	if _, _, errno := unix.Syscall(unix.SYS_IOCTL, f.Fd(), get, uintptr(unsafe.Pointer(&v))); errno != 0 {
+		return errno
+	}
+	v[0], v[1] = uint32(size.X), uint32(size.Y)
+	if _, _, errno := unix.Syscall(unix.SYS_IOCTL, f.Fd(), put, uintptr(unsafe.Pointer(&v))); errno != 0 {
+		return fmt.Errorf("resize the screen: %w", errno)
+	}
+	r.shape = size
+	return nil
 }
 
 // keep writes a screenshot as a PNG.

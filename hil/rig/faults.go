@@ -5,11 +5,14 @@ package main
 import (
 	"context"
 	"crypto/ed25519"
+	"errors"
 	"fmt"
+	"image"
 	"os"
 	"os/exec"
 	"path/filepath"
 	"slices"
+	"strconv"
 	"strings"
 	"text/tabwriter"
 	"time"
@@ -45,9 +48,10 @@ const (
 
 var faults = []fault{
 	{name: "camera-frozen", shown: display.OutOfOrder, within: 30 * time.Second, short: true},
-	{name: "camera-lies", shown: display.OutOfOrder, within: 30 * time.Second, short: true},
+	{name: "camera-lies", told: []string{""}, within: 30 * time.Second, short: true},
 	{name: "camera-unplugged", shown: display.OutOfOrder, within: 30 * time.Second, short: true},
 	{name: "sound-unplugged", told: []string{accepted}, mute: true, within: 30 * time.Second, short: true},
+	{name: "screen-resized", told: []string{accepted}, within: 5 * time.Second, short: true},
 	{name: "disk-full", told: []string{outOfOrder, accepted}, within: time.Minute, short: true},
 	{name: "disk-read-only", told: []string{outOfOrder}, within: time.Minute},
 	{name: "disk-slow", told: []string{accepted}, waits: true, within: 10 * time.Second, short: true},
@@ -62,10 +66,9 @@ var faults = []fault{
 	{name: "registry-certificate-expired", told: []string{accepted}, within: 5 * time.Second, short: true},
 	{name: "memory-short", told: []string{accepted}, within: 10 * time.Second},
 	{name: "registry-killed", told: []string{accepted}, within: 5 * time.Second},
-	{name: "kiosk-killed", told: []string{accepted}, within: 15 * time.Second, short: true},
+	{name: "kiosk-killed", told: []string{accepted, ""}, within: 15 * time.Second, short: true},
 	{name: "config-damaged", shown: display.OutOfOrder, within: 30 * time.Second, short: true},
 	{name: "journal-damaged", shown: display.OutOfOrder, within: time.Minute},
-	{name: "partition-damaged", shown: display.OutOfOrder, within: time.Minute},
 }
 
 // endure brings the faults about, one after another, with a visitor before,
@@ -76,20 +79,20 @@ func (r *rig) endure(ctx context.Context, key ed25519.PrivateKey, known prompts,
 	t := tabwriter.NewWriter(os.Stdout, 0, 0, 2, ' ', 0)
 	fmt.Fprintln(t, "fault\ta good code is told\ta forged one\tscreen\theard\tover after\t")
 	tried := 0
-	for i := range faults {
-		f := &faults[i]
-		if which == "short" && !f.short || which != "short" && which != "all" && !slices.Contains(strings.Split(which, ","), f.name) {
-			continue
-		}
+	for _, f := range chosen(which) {
 		tried++
 		line, seen, err := r.suffer(ctx, f, key, known)
+		if err != nil { // the next is to begin well
+			err = errors.Join(err, r.bring(ctx, f, "off"))
+			wait(ctx, f.within, func() bool { return false })
+		}
 		if ctx.Err() != nil {
 			return ctx.Err()
 		}
 		rows = append(rows, seen...)
 		if err != nil {
 			failed = append(failed, fmt.Sprintf("%s: %v", f.name, err))
-			line += " FAILED"
+			line = "FAILED: " + strings.ReplaceAll(err.Error(), "\n", " ")
 		}
 		fmt.Fprintf(t, "%s\t%s\n", f.name, line)
 		fmt.Println(f.name, strings.ReplaceAll(line, "\t", " | "))
@@ -107,6 +110,29 @@ func (r *rig) endure(ctx context.Context, key ed25519.PrivateKey, known prompts,
 	return nil
 }
 
+// chosen are the faults that which names: short, all, names with commas, or
+// replug:N, which is N times everything that can be unplugged.
+func chosen(which string) (all []*fault) {
+	names := strings.Split(which, ",")
+	if n, ok := strings.CutPrefix(which, "replug:"); ok {
+		times, _ := strconv.Atoi(n)
+		names = slices.Repeat([]string{"camera-unplugged", "sound-unplugged", "screen-resized"}, times)
+	}
+	for i := range faults {
+		if which == "all" || which == "short" && faults[i].short {
+			all = append(all, &faults[i])
+		}
+	}
+	for _, name := range names {
+		for i := range faults {
+			if faults[i].name == name {
+				all = append(all, &faults[i])
+			}
+		}
+	}
+	return all
+}
+
 // suffer is one fault, from its beginning to what is well again.
 func (r *rig) suffer(ctx context.Context, f *fault, key ed25519.PrivateKey, known prompts) (line string, rows []*row, err error) {
 	if err := r.bring(ctx, f, "on"); err != nil {
@@ -121,26 +147,10 @@ func (r *rig) suffer(ctx context.Context, f *fault, key ed25519.PrivateKey, know
 			}
 			rows = append(rows, w)
 			ok := slices.Contains(f.told, w.got)
-			if kind == "good" {
-				good = w.got
-				sounds := r.ear.heard(w.from, w.to)
-				for _, s := range sounds {
-					name, _ := r.ear.name(s, known)
-					heard = strings.TrimPrefix(heard+"+"+name, "–+")
-				}
-				if e, want := expected[w.got]; want && !f.mute && !strings.HasSuffix(heard, e.prompt) {
-					err = fmt.Errorf("a good code: heard %s, want %s", heard, e.prompt)
-				} else if f.mute && len(sounds) > 0 {
-					err = fmt.Errorf("%s was heard", heard)
-				} else if w.picture < samePicture && want {
-					err = fmt.Errorf("a good code: the screen is not %s (alike %.3f)", e.scene, w.picture)
-				}
-				if f.waits && !strings.HasPrefix(heard, "wait+") {
-					err = fmt.Errorf("heard %s, want \"wait\" first", heard)
-				}
-			} else {
-				forged = w.got
-				ok = w.got == "signature" || w.got != accepted && ok
+			if kind == "forged" {
+				forged, ok = w.got, w.got != accepted // whatever else it is told
+			} else if good = w.got; ok {
+				heard, err = r.rightly(f, w, known)
 			}
 			if !ok {
 				return "", rows, fmt.Errorf("a %s code was told %q, want %v", kind, w.got, f.told)
@@ -174,6 +184,36 @@ func (r *rig) suffer(ctx context.Context, f *fault, key ed25519.PrivateKey, know
 	}
 }
 
+// rightly says what was heard after a good code, and whether that and the screen
+// were right for what it was told.
+func (r *rig) rightly(f *fault, w *row, known prompts) (heard string, err error) {
+	e, want := expected[w.got]
+	var names []string
+	for _, s := range r.ear.heard(w.from, w.to) {
+		name, match := r.ear.name(s, known)
+		if match < sameSound && want {
+			if _, match := r.ear.behind(s, known[e.prompt]); match >= sameSound {
+				name = e.prompt
+			}
+		}
+		names = append(names, name)
+	}
+	heard = strings.Join(names, ", ")
+	switch {
+	case f.mute && len(names) > 0:
+		err = fmt.Errorf("%s was heard", heard)
+	case !want:
+		// It said nothing, or nothing that has a prompt.
+	case !f.mute && !slices.Contains(names, e.prompt):
+		err = fmt.Errorf("a good code: heard %q, want %s", heard, e.prompt)
+	case f.waits && names[0] != "wait":
+		err = fmt.Errorf("heard %q, want \"wait\" first", heard)
+	case w.picture < samePicture:
+		err = fmt.Errorf("a good code: the screen is not %s (alike %.3f)", e.scene, w.picture)
+	}
+	return heard, err
+}
+
 // comes lets one visitor come, whatever he is told.
 func (r *rig) comes(ctx context.Context, kind string, key ed25519.PrivateKey, shot string) (*row, error) {
 	v, err := r.prepare(ctx, kind, key)
@@ -183,6 +223,15 @@ func (r *rig) comes(ctx context.Context, kind string, key ed25519.PrivateKey, sh
 	w := &row{kind: kind, want: v.verdict, tolerant: true}
 	if err := r.visitor(ctx, w, v.pictures, shot); err != nil {
 		return nil, err
+	}
+	if r.screen != "" && shot != "" && len(r.diary.between(w.from, w.to)) == 0 {
+		img, err := screenshot(r.screen, r.shape, r.stride)
+		if err == nil {
+			err = keep(img, filepath.Join(r.out, shot))
+		}
+		if err != nil {
+			return nil, err
+		}
 	}
 	if answers := r.diary.between(w.from, w.to); len(answers) > 0 {
 		w.got = answers[len(answers)-1].verdict
@@ -197,15 +246,13 @@ func (r *rig) stands(ctx context.Context, scene display.Scene, shot string) (str
 	var err error
 	wait(ctx, 20*time.Second, func() bool {
 		wait(ctx, 500*time.Millisecond, func() bool { return false })
-		img, serr := screenshot(r.screen, r.shape)
+		img, serr := screenshot(r.screen, r.shape, r.stride)
 		if err = serr; err != nil {
 			return true
 		}
-		if like = alike(img, want); like >= samePicture {
-			err = keep(img, filepath.Join(r.out, shot))
-			return true
-		}
-		return false
+		err = keep(img, filepath.Join(r.out, shot))
+		like = alike(img, want)
+		return err != nil || like >= samePicture
 	})
 	if err == nil && like < samePicture {
 		err = fmt.Errorf("the screen is not %s (alike %.3f)", scene, like)
@@ -220,6 +267,8 @@ func (r *rig) bring(ctx context.Context, f *fault, how string) error {
 		r.feeder.spoil(ctx, map[string]spoiling{"on": frozen}[how])
 	case "camera-lies":
 		r.feeder.spoil(ctx, map[string]spoiling{"on": short}[how])
+	case "screen-resized":
+		return r.resize(map[string]image.Point{"on": image.Pt(800, 600), "off": image.Pt(r.stride/4, 768)}[how])
 	case "camera-unplugged":
 		if how == "on" {
 			r.feeder.spoil(ctx, gone)

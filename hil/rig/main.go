@@ -75,6 +75,8 @@ func main() {
 	spoken := flag.String("speak", "", "only write every prompt to this folder")
 	flag.StringVar(&o.faults, "faults", "", "instead of the plan, bring faults about: short, all, or names")
 	flag.StringVar(&o.script, "script", "", "with -faults: the script that knows how")
+	portalAt := flag.String("portal", "", "only stand where the registry should, at this address, and answer everything with a page")
+	expired := flag.String("expired", "", "with -portal: the registry's folder, for a certificate of its CA that has expired")
 	vouch := flag.Bool("synchronised", false, "only tell the kernel that its clock is synchronised, as an NTP client does")
 	flag.Parse()
 	o.command = flag.Args()
@@ -87,14 +89,13 @@ func main() {
 	}
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
-	if *spoken != "" {
-		if err := speak(ctx, *spoken); err != nil {
-			fmt.Fprintln(os.Stderr, "rig:", err)
-			os.Exit(1)
-		}
-		return
-	}
 	work := run
+	if *spoken != "" {
+		work = func(ctx context.Context, _ options) error { return speak(ctx, *spoken) }
+	}
+	if *portalAt != "" {
+		work = func(ctx context.Context, _ options) error { return portal(ctx, *portalAt, *expired) }
+	}
 	if *crowded {
 		work = func(ctx context.Context, o options) error {
 			size, err := o.picture()
@@ -150,6 +151,7 @@ type rig struct {
 	painter *display.Painter
 	screen  string
 	shape   image.Point
+	stride  int // bytes a line
 }
 
 func run(ctx context.Context, o options) error {
@@ -169,6 +171,7 @@ func run(ctx context.Context, o options) error {
 			return fmt.Errorf("-screen is %q: give it like /dev/fb0:1024x768", o.screen)
 		}
 	}
+	r.stride = 4 * r.shape.X
 	key, err := configs.ReadKey(o.key)
 	if err != nil {
 		return err
@@ -184,18 +187,24 @@ func run(ctx context.Context, o options) error {
 	if err != nil {
 		return err
 	}
-	look, hold := virtual.DefaultLook(), 1200*time.Millisecond
-	look.Travel = 400 * time.Millisecond
+	hand, hold := virtual.DefaultLook(), 1200*time.Millisecond
+	hand.Travel = 400 * time.Millisecond
 	if o.scale > 0 {
-		look.Scale = o.scale
+		hand.Scale = o.scale
 	}
 	if o.bench > 0 { // the whole code is there from one picture to the next
-		look.Travel, hold = 0, time.Second
+		hand.Travel, hold = 0, time.Second
 	}
-	if r.feeder, err = newFeeder(ctx, n, look, hold); err != nil {
+	if r.feeder, err = newFeeder(ctx, n, hand, hold); err != nil {
 		return err
 	}
 
+	var look *gaze
+	if o.bench > 0 {
+		if look, err = newGaze(r.screen, r.shape, r.painter, display.Accepted, display.Idle, display.Seen, display.Wait); err != nil {
+			return err
+		}
+	}
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
 	g, ctx := errgroup.WithContext(ctx)
@@ -204,6 +213,9 @@ func run(ctx context.Context, o options) error {
 	g.Go(func() error { return r.heart.run(ctx) })
 	g.Go(func() error { return r.diary.run(ctx, o.log) })
 	g.Go(func() error { return r.pins.run(ctx) })
+	if look != nil {
+		g.Go(func() error { return look.run(ctx) })
+	}
 	g.Go(func() error {
 		defer cancel()
 		stopKiosk, err := r.startKiosk(ctx)
@@ -214,7 +226,7 @@ func run(ctx context.Context, o options) error {
 		if err == nil {
 			switch {
 			case o.bench > 0:
-				err = r.measure(ctx, key)
+				err = r.measure(ctx, key, look)
 			case o.faults != "":
 				err = r.endure(ctx, key, known, o.faults)
 			default:
