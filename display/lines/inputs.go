@@ -14,7 +14,7 @@ const sampleEvery = 20 * time.Millisecond
 
 // checkEvery is how many samples lie between two looks whether a line is still
 // there.
-const checkEvery = int(time.Second / sampleEvery)
+const checkEvery = int(250 * time.Millisecond / sampleEvery)
 
 const (
 	bounce      = 40 * time.Millisecond  // a button's
@@ -76,9 +76,13 @@ func (i *input) listenTo(pin gpio.PinIO) error {
 		err = pin.In(gpio.Float, gpio.NoEdge)
 	}
 	if err != nil {
-		return fmt.Errorf("line %s (gpio.%s) cannot be read (%w): check who may use /dev/gpiochip0 and who uses the line", i.name, i.part, err)
+		return i.broken(err)
 	}
 	return nil
+}
+
+func (i *input) broken(err error) error {
+	return fmt.Errorf("line %s (gpio.%s) cannot be read (%w): check who may use /dev/gpiochip0 and who uses the line", i.name, i.part, err)
 }
 
 // listen takes a sample of every input and tells whether anything is new.
@@ -122,10 +126,11 @@ func (l *Lines) sample(i *input) (news bool) {
 // not. periph's Read takes an error for low, which would be a pressed button or
 // a shut door: a chip that was unplugged must not open ours.
 func (l *Lines) alive(i *input) bool {
-	err := i.listenTo(i.pin)
+	err := i.pin.In(gpio.PullNoChange, gpio.NoEdge)
 	if err == nil {
 		return true
 	}
+	err = i.broken(err)
 	was := i.active
 	i.pin, i.err, i.active = nil, err, i.missing
 	if was != i.missing {

@@ -49,7 +49,9 @@ func (l *chipLine) In(pull gpio.Pull, edge gpio.Edge) error {
 	if l.chip.gone {
 		return errors.New("no such device")
 	}
-	l.chip.pulls[l.N] = pull
+	if pull != gpio.PullNoChange {
+		l.chip.pulls[l.N] = pull
+	}
 	return nil
 }
 

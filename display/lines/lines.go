@@ -115,7 +115,7 @@ type State struct {
 
 const (
 	// lineRetry is how often missing lines are looked for again.
-	lineRetry = 30 * time.Second
+	lineRetry = 5 * time.Second
 	// holdTime is how long an accepted visitor waits for the other door.
 	holdTime = 15 * time.Second
 	// defaultTime is a lamp's and the door's.

@@ -138,11 +138,13 @@ func (l *Lines) release() {
 // notices those that are gone before a visitor does.
 func (l *Lines) look() {
 	for _, o := range l.outputs {
-		switch {
-		case o.name == "":
-		case o.pin != nil:
+		if o.name == "" {
+			continue
+		}
+		if o.pin != nil {
 			l.set(o, o.on)
-		default:
+		}
+		if o.pin == nil {
 			if o.pin, o.err = l.find(o.name); o.err == nil {
 				l.rest(o)
 			}
