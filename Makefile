@@ -12,7 +12,7 @@ NEED_DB  := postgresql
 NEED_WEB := chromium fonts-nanum
 
 .DEFAULT_GOAL := help
-.PHONY: help run test build lint vuln fuzz bench bench-long golden prove vectors prompts test-opencv bench-qr hil packages packages-twice need need-db need-web clean
+.PHONY: help run test build lint vuln fuzz bench bench-long golden prove vectors prompts test-opencv bench-qr hil packages packages-twice image need need-db need-web clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -87,6 +87,9 @@ packages: need ## .deb packages for amd64 and arm64 in out/packages
 
 packages-twice: need ## the same, and once more from a clone elsewhere: not a byte may differ
 	@image/packages/build.sh -twice
+
+image: need ## the flashable image and the update bundle in out/image (root; Debian for arm64 is fetched once)
+	@image/build.sh
 
 golden: need ## write golden files anew; look at them before you commit
 	$(GO) test ./pass ./display ./reader/camera/virtual -update

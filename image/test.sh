@@ -1,0 +1,138 @@
+#!/usr/bin/env bash
+# test.sh [CUTS]: boots out/image/munjigi.img under QEMU (arm64, -M virt) as it is, but
+# for the files on its FAT partition: to the idle scene, an enrolment, and a pass
+# from the camera's node; then an update, one that cannot start and is rolled back,
+# and CUTS pulled plugs while an update is written. Pictures and logs go to
+# out/image/test. As root, on Debian 12 for amd64; ends with lines "bench:".
+set -euo pipefail
+here=$(cd "$(dirname "$0")" && pwd)
+repo=$(dirname "$here")
+out=$repo/out/image/test
+cuts=${1:-0}
+image=$repo/out/image/munjigi.img
+keys=$repo/.cache/image/keys
+cache=$repo/.cache/image/test
+began=$SECONDS
+cd "$repo"
+[ -f "$image" ] || { echo "image: run make image first" >&2; exit 1; }
+.ci/need qemu-system-arm u-boot-qemu mtools e2fsprogs rauc squashfs-tools socat ffmpeg openssl gcc-aarch64-linux-gnu mmdebstrap make
+rm -rf "$out"
+mkdir -p "$out" "$cache"
+work=$(mktemp -d "$cache/work.XXXX")
+vm="" registry=""
+ended() {
+  [ -z "$vm" ] || kill -9 "$vm" 2>/dev/null || true
+  [ -z "$registry" ] || kill "$registry" 2>/dev/null || true
+  rm -rf "$work"
+}
+trap ended EXIT
+say() { printf '== %s (%d s)\n' "$1" $((SECONDS - began)); }
+fail() { echo "image: FAILED: $1" >&2; tail -n 25 "$out/console.log" >&2 || true; exit 1; }
+
+# The camera's node for the image's kernel, once.
+if [ ! -f "$cache/v4l2loopback.ko" ]; then
+  say "v4l2loopback for the image's kernel"
+  "$here/test/module.sh" "$(basename "$repo"/.cache/image/parts/lib/modules/*)" "$cache"
+fi
+
+say "a registry, and a disk with the visitor"
+go build -o "$work/" ./cmd/registry ./cmd/issuer
+mkdir "$work/disk"
+CGO_ENABLED=0 GOARCH=arm64 go build -trimpath -o "$work/disk/phone" ./image/test/phone
+"$work/issuer" init "$work/issuer.d" >"$work/issuers.toml" 2>/dev/null
+"$work/registry" init -address https://10.0.2.2:19443 "$work/registry.d" >/dev/null
+config=$work/registry.d/registry.toml
+sed -i 's/^listen = .*/listen = "127.0.0.1:19443"/' "$config"
+cat "$work/issuers.toml" >>"$config"
+"$work/registry" bundle -config "$config" >/dev/null
+code=$("$work/registry" kiosk code -config "$config" -facility "$("$work/registry" facility add -config "$config" -name image -kind restaurant 2>/dev/null)" |
+  sed -n "s/.*kiosk enroll '\(.*\)'.*/\1/p")
+"$work/registry" serve -config "$config" >"$out/registry.log" 2>&1 &
+registry=$!
+cp "$(find "$work/issuer.d" -name '*kko*.key' | head -n 1)" "$work/disk/kko.key"
+cp "$cache/v4l2loopback.ko" "$here/test/agent.sh" "$work/disk/"
+cp "$image" "$work/card.img"
+
+# Two bundles of the same root: one newer, one that cannot start.
+bundle() { # NAME VERSION DEBUGFS-COMMANDS
+  dd if="$image" of="$work/root.img" bs=1M skip=80 count=448 status=none conv=sparse
+  printf '%s\n' "$2" >"$work/version"
+  printf 'rm /etc/munjigi-version\nwrite %s /etc/munjigi-version\n%s\n' "$work/version" "$3" | debugfs -w "$work/root.img" >/dev/null 2>&1
+  rm -rf "$work/b" && mkdir "$work/b" && mv "$work/root.img" "$work/b/root.img"
+  printf '[update]\ncompatible=munjigi-arm64\nversion=%s\n[bundle]\nformat=verity\n[image.root]\nfilename=root.img\n' "$2" >"$work/b/manifest.raucm"
+  rauc bundle --cert="$keys/cert.pem" --key="$keys/key.pem" --mksquashfs-args="-comp lzo" "$work/b" "$work/disk/$1" >/dev/null 2>&1
+}
+bundle good.raucb newer ''
+bundle bad.raucb broken 'rm /usr/lib/systemd/systemd'
+cp "$work/disk/good.raucb" "$work/disk/foreign.raucb"
+printf 'x' | dd of="$work/disk/foreign.raucb" bs=1 seek=$(($(stat -c %s "$work/disk/good.raucb") - 600)) conv=notrunc status=none
+truncate -s 420M "$work/disk.img"
+mkfs.ext4 -q -d "$work/disk" "$work/disk.img"
+
+# What a technician would edit.
+sed -e "s|^code = .*|code = \"$code\"|" -e 's|^source = .*|source = "/dev/video20"|' -e 's/^width *= .*/width = 640/' -e 's/^height *= .*/height = 480/' \
+  -e 's/^fps *= .*/fps = 5/' configs/kiosk.toml >"$work/kiosk.toml"
+cat >"$work/kernel.txt" <<'END'
+extra=systemd.unit=multi-user.target systemd.wants=kernel-command-line.service systemd.run_success_action=none systemd.run_failure_action=none systemd.run="/bin/sh -c 'mkdir -p /run/t; mount -o ro /dev/vdb /run/t; exec /run/t/agent.sh'"
+END
+MTOOLS_SKIP_CHECK=1 mcopy -o -i "$work/card.img@@16M" "$work/kiosk.toml" "$work/kernel.txt" ::munjigi/
+chmod +x "$work/disk/agent.sh"
+
+start() {
+  qemu-system-aarch64 -M virt -cpu cortex-a53 -smp 2 -m 1024 -accel tcg,thread=multi -bios /usr/lib/u-boot/qemu_arm64/u-boot.bin \
+    -drive if=none,id=card,file="$work/card.img",format=raw,cache=writeback -device virtio-blk-pci,drive=card \
+    -drive if=none,id=t,file="$work/disk.img",format=raw,readonly=on -device virtio-blk-pci,drive=t \
+    -audiodev wav,id=ear,path="$out/heard.wav" -device qemu-xhci -device usb-audio,audiodev=ear \
+    -device virtio-gpu-pci,xres=1024,yres=600 -device virtio-rng-pci -netdev user,id=n -device virtio-net-pci,netdev=n,romfile= \
+    -display none -monitor "unix:$work/monitor,server,nowait" -serial "file:$out/console-now.log" >"$out/qemu.log" 2>&1 &
+  vm=$!
+}
+picture() { # NAME
+  echo "screendump $work/p.ppm" | socat -T 3 - "unix-connect:$work/monitor" >/dev/null && sleep 1 && ffmpeg -v error -y -i "$work/p.ppm" "$out/$1.png"
+}
+# wait_for SECONDS PATTERN: until the guest says it.
+wait_for() {
+  local end=$((SECONDS + $1))
+  until grep -qE "$2" "$out/console-now.log" 2>/dev/null; do
+    cat "$out/console-now.log" >"$out/console.log" 2>/dev/null || true
+    kill -0 "$vm" 2>/dev/null || fail "the emulator ended: $(cat "$out/qemu.log")"
+    [ $SECONDS -lt $end ] || fail "not within $1 s: $2"
+    sleep 1
+  done
+}
+
+say "boot"
+booted=$SECONDS
+start
+wait_for 600 '^AGENT root A, version'
+wait_for 600 '^AGENT kiosk is ready'
+echo "image: the kiosk is ready after $((SECONDS - booted)) s of emulation"
+boot_s=$((SECONDS - booted))
+wait_for 400 'AGENT enrolled'
+wait_for 400 'AGENT room'
+picture idle
+wait_for 600 'AGENT accepted'
+picture accepted
+say "a pass was accepted under the real unit"
+grep -E '^AGENT' "$out/console-now.log" || true
+
+say "a bundle that somebody changed, then the update"
+wait_for 900 'AGENT foreign refused'
+wait_for 1200 'AGENT root B, version newer'
+wait_for 900 'AGENT kiosk is ready.*B'
+wait_for 600 'AGENT good B'
+picture updated
+say "an update that cannot start"
+wait_for 1800 'AGENT back in B after a failed update'
+picture rolled-back
+say "updated, confirmed, and rolled back"
+kill -9 "$vm"; wait "$vm" 2>/dev/null || true; vm=""
+
+lost=0
+if [ "$cuts" -gt 0 ]; then
+  "$here/test/cuts.sh" "$work" "$image" "$cuts" "$out" || lost=1
+fi
+[ "$lost" = 0 ] || fail "a cut left neither root"
+echo "bench: image.size $(cat "$repo/out/image/size") MB"
+echo "bench: image.boot_emulated $boot_s s"
+echo "image: passed in $((SECONDS - began)) s"
