@@ -39,7 +39,7 @@ const (
 	// second, above which it moves, whatever the blur makes it look like.
 	running = 0.25
 	recent  = 350 * time.Millisecond // between two places that say so
-	leaping = 2.0                    // what is faster is something else
+	leaping = 1.6                    // what is faster is something else
 	// noticed is how long something was there until the screen says that it is
 	// seen, and searching until the tone guides it.
 	noticed   = 100 * time.Millisecond
