@@ -64,10 +64,9 @@ var remedies = map[qr.Problem]display.Hint{
 	qr.Glare: display.Glare, qr.Moving: display.HoldStill, qr.Tilted: display.Straighter,
 }
 
-// blurs says that a problem may be what motion makes of a code.
-func blurs(p qr.Problem) bool {
-	return p == qr.Moving || p == qr.Tilted || p == qr.Unclear
-}
+// blurs says that a problem may be what motion makes of a code. Unclear is not:
+// it is what the reader says of a code that a hand is bringing in.
+func blurs(p qr.Problem) bool { return p == qr.Moving || p == qr.Tilted }
 
 // advice is what a visitor is to see and hear.
 type advice struct {

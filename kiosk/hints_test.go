@@ -22,8 +22,8 @@ import (
 
 var (
 	update  = flag.Bool("update", false, "show the streams to the real decoder and record anew what it finds")
-	streams = flag.Int("streams", 12, "with -update: how many of each kind")
-	seed    = flag.Uint64("seed", 1, "with -update: which streams")
+	streams = flag.Int("streams", 6, "with -update: how many of each kind and seed")
+	seeds   = flag.Uint64("seeds", 2, "with -update: up to which seed")
 )
 
 // findings is what the decoder found in the pictures of one stream.
@@ -135,26 +135,28 @@ func apt(kind string, h display.Hint) bool {
 func record(t *testing.T) {
 	t.Helper()
 	var all []*screens.Stream
-	for _, kind := range screens.ConditionKinds() {
-		s, err := screens.Condition(kind, *seed, *streams)
+	for seed := range *seeds {
+		for _, kind := range screens.ConditionKinds() {
+			s, err := screens.Condition(kind, seed+1, *streams)
+			if err != nil {
+				t.Fatal(err)
+			}
+			all = append(all, s...)
+		}
+		ordinary, err := screens.Streams(seed+1, *streams)
 		if err != nil {
 			t.Fatal(err)
 		}
-		all = append(all, s...)
-	}
-	ordinary, err := screens.Streams(*seed, *streams)
-	if err != nil {
-		t.Fatal(err)
-	}
-	for _, s := range ordinary {
-		s.Class = "visitor, " + s.Class
+		for _, s := range ordinary {
+			s.Class = "visitor, " + s.Class
+		}
+		all = append(all, ordinary...)
 	}
 	if err := os.MkdirAll(filepath.Dir(recorded), 0o755); err != nil {
 		t.Fatal(err)
 	}
 	out := new(strings.Builder)
-	fmt.Fprintf(out, "# What the decoder found, picture by picture, in streams of package screens with seed %d: problem, measure, and where.\n", *seed)
-	all = append(all, ordinary...)
+	fmt.Fprintf(out, "# What the decoder found, picture by picture, in %d streams of each kind of package screens, seeds 1 to %d: problem, measure, and where.\n", *streams, *seeds)
 	read := make([][]qr.Finding, len(all))
 	var readers errgroup.Group
 	readers.SetLimit(runtime.NumCPU())
