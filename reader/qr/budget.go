@@ -28,7 +28,7 @@ func (d *Decoder) reserved(p *plane, budget time.Duration) time.Duration {
 	if n := p.w * p.h; n > fullHD {
 		budget = budget * time.Duration(n) / fullHD
 	}
-	return budget - budget/6
+	return budget - budget/5
 }
 
 // prepared learns, where no budget is set, from how long p took to prepare, how slow this machine is

@@ -64,13 +64,13 @@ func TestBudgetGrows(t *testing.T) {
 		pace time.Duration // of preparing 1280×720 pixels
 		want time.Duration
 	}{
-		{"as set", Options{Budget: 60 * time.Millisecond}, 1920, 1080, time.Second, 50 * time.Millisecond},
-		{"four times the pixels", Options{Budget: 60 * time.Millisecond}, 3840, 2160, time.Second, 200 * time.Millisecond},
-		{"thorough", Options{Budget: 60 * time.Millisecond, Thorough: true}, 1280, 720, time.Second, 500 * time.Millisecond},
-		{"by itself", Options{}, 1280, 720, 2 * time.Millisecond, defaultBudget - defaultBudget/6},
-		{"on a slow machine", Options{}, 1280, 720, 12 * time.Millisecond, 120 * time.Millisecond},
-		{"thorough on a slow machine", Options{Thorough: true}, 1280, 720, 12 * time.Millisecond, 1200 * time.Millisecond},
-		{"a small picture tells nothing", Options{}, 100, 100, time.Second, defaultBudget - defaultBudget/6},
+		{"as set", Options{Budget: 60 * time.Millisecond}, 1920, 1080, time.Second, 48 * time.Millisecond},
+		{"four times the pixels", Options{Budget: 60 * time.Millisecond}, 3840, 2160, time.Second, 192 * time.Millisecond},
+		{"thorough", Options{Budget: 60 * time.Millisecond, Thorough: true}, 1280, 720, time.Second, 480 * time.Millisecond},
+		{"by itself", Options{}, 1280, 720, 2 * time.Millisecond, defaultBudget - defaultBudget/5},
+		{"on a slow machine", Options{}, 1280, 720, 12 * time.Millisecond, 115200 * time.Microsecond},
+		{"thorough on a slow machine", Options{Thorough: true}, 1280, 720, 12 * time.Millisecond, 1152 * time.Millisecond},
+		{"a small picture tells nothing", Options{}, 100, 100, time.Second, defaultBudget - defaultBudget/5},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			now := time.Unix(1000, 0)

@@ -74,6 +74,7 @@ func (d *Decoder) look(p plane) {
 	for n := 0; n < levels && d.planes[n].pix != nil; n++ {
 		d.prepare(n)
 	}
+	d.patches.reserve(len(d.marks[0].lo))
 	d.prepared(&p)
 	d.search()
 	if d.opts.Stream {

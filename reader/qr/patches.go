@@ -19,6 +19,11 @@ type patches struct {
 	energy []int32
 }
 
+// reserve takes the memory that n blocks need.
+func (w *patches) reserve(n int) {
+	w.like, w.of, w.stack, w.energy = grow(w.like, n), grow(w.of, n), grow(w.stack, n), grow(w.energy, n/4)
+}
+
 // largest is the largest patch among the like blocks of s, which are of that level. Where all is to be closed,
 // blocks with too few of their kind around them do not count, so that a line or a narrow bridge is no part of it.
 func (w *patches) largest(s *stats, level int, closed bool) (best patch) {
@@ -98,6 +103,20 @@ func (w *patches) flood(s *stats, from int32, id uint8) patch {
 		x: mx, y: my, xx: sxx/n - mx*mx + own, xy: sxy/n - mx*my, yy: syy/n - my*my + own,
 		area: n, edge: edge / max(1, side), blocks: int(n), id: id,
 	}
+}
+
+// patterned: the blocks of p, which is of s, differ more within themselves than from one another. Where light
+// only fades it is the other way round.
+func (w *patches) patterned(p *patch, s *stats) bool {
+	var sum, sum2, within float32
+	for i, id := range w.of[:s.w*s.h] {
+		if id == p.id {
+			mean := float32(s.sum[i]) / 64
+			sum, sum2, within = sum+mean, sum2+mean*mean, within+float32(s.hi[i]-s.lo[i])
+		}
+	}
+	n := float32(p.blocks)
+	return within/n > sqrt32(max(0, sum2/n-sum/n*sum/n))
 }
 
 // fill is how much of the parallelogram with its covariance p covers: 1 where it is one itself.

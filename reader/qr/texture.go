@@ -46,7 +46,7 @@ func (d *Decoder) texture() (t texture, ok bool) {
 			continue
 		}
 		p := w.largest(s, n, true)
-		if p.blocks < leastTexture || p.fill() < leastFill {
+		if p.blocks < leastTexture || p.fill() < leastFill || !w.patterned(&p, s) {
 			continue
 		}
 		o := texture{patch: p, level: n}
