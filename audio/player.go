@@ -47,6 +47,7 @@ type player struct {
 	dev   device
 	block [][2]float64
 	taken atomic.Int64 // blocks the device has taken
+	torn  atomic.Int64 // times it had run dry in the middle of a prompt
 
 	mu      sync.Mutex
 	ended   bool
@@ -58,6 +59,7 @@ type player struct {
 	aim     aim
 	gain    float64 // of the last sample that was written
 	begun   bool    // started was called
+	tears   int     // of the device, as far as they were seen
 	pending int     // frames still to be written until current is heard
 }
 
@@ -85,6 +87,12 @@ func (p *player) run(ctx context.Context) error {
 			return err
 		}
 		p.taken.Add(1)
+		if n := p.dev.tears(); n > p.tears {
+			p.tears = n
+			if p.begun && p.stream != nil { // nobody hears it in a pause
+				p.torn.Add(1)
+			}
+		}
 		p.settle(n, own)
 	}
 	return ctx.Err()

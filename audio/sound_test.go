@@ -1,6 +1,7 @@
 package audio
 
 import (
+	"log/slog"
 	"math"
 	"sync/atomic"
 	"testing"
@@ -104,7 +105,7 @@ func TestVolume(t *testing.T) {
 			clock.Store(&now)
 		}
 		at(21, 59)
-		v, d := newVoice(t, s, Config{Volume: 50, Quiet: "22:00-07:00", QuietVolume: 20, Now: func() time.Time { return *clock.Load() }})
+		v, d := newVoice(t, s, Config{Volume: 50, Quiet: "22:00-07:00", QuietVolume: 20, Now: func() time.Time { return *clock.Load() }}, slog.New(slog.DiscardHandler))
 		loud := func(want float64) {
 			t.Helper()
 			s.set(func(s *sound) { s.played = nil })

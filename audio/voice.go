@@ -340,15 +340,15 @@ func (v *Voice) session(ctx context.Context) error {
 
 	watch := time.NewTicker(stallAfter)
 	defer watch.Stop()
-	seen, torn := int64(-1), 0
+	seen, torn := int64(-1), int64(0)
 	for {
 		select {
 		case err := <-failed:
 			pl.end(endOf(ctx))
 			return err
 		case <-watch.C:
-			if n := dev.tears(); n > torn {
-				v.log.Warn("the sound was torn: the processor is too slow or too busy", "times", n-torn)
+			if n := pl.torn.Load(); n > torn {
+				v.log.Warn("a prompt was torn: the processor is too slow or too busy", "times", n-torn)
 				torn = n
 			}
 			if n := pl.taken.Load(); n != seen || !dev.paced() {

@@ -1,6 +1,7 @@
 package audio
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -24,6 +25,7 @@ type sound struct {
 	absent bool // open fails
 	fail   bool // write fails
 	hang   bool // write never returns
+	torn   int
 	played [][2]float64
 }
 
@@ -43,8 +45,12 @@ func (s *sound) rate() beep.SampleRate { return soundRate }
 func (s *sound) paced() bool           { return true }
 func (s *sound) tail() time.Duration   { return 100 * time.Millisecond }
 func (s *sound) hurry() error          { return nil }
-func (s *sound) tears() int            { return 0 }
-func (s *sound) close() error          { return nil }
+func (s *sound) tears() int {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.torn
+}
+func (s *sound) close() error { return nil }
 func (s *sound) write(frames [][2]float64) error {
 	s.mu.Lock()
 	s.played = append(s.played, frames...)
@@ -112,14 +118,14 @@ func (d *diary) want(t *testing.T, lines ...string) {
 // runVoice runs a voice on s; accepted lasts 300 ms, used 500 ms.
 func runVoice(t *testing.T, s *sound, test func(v *Voice, d *diary)) {
 	synctest.Test(t, func(t *testing.T) {
-		v, d := newVoice(t, s, Config{Volume: 100})
+		v, d := newVoice(t, s, Config{Volume: 100}, slog.New(slog.DiscardHandler))
 		test(v, d)
 	})
 }
 
 // newVoice is a voice that runs until the test ends.
-func newVoice(t *testing.T, s *sound, c Config) (*Voice, *diary) {
-	v, err := New(c, slog.New(slog.DiscardHandler))
+func newVoice(t *testing.T, s *sound, c Config, log *slog.Logger) (*Voice, *diary) {
+	v, err := New(c, log)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -355,4 +361,22 @@ func TestSpeaker(t *testing.T) {
 		t.Error(err)
 	}
 	dev.close()
+}
+
+// TestTorn: what tears in a prompt is told, what tears in a pause is not.
+func TestTorn(t *testing.T) {
+	s := &sound{}
+	var log bytes.Buffer
+	synctest.Test(t, func(t *testing.T) {
+		v, d := newVoice(t, s, Config{Volume: 100}, slog.New(slog.NewTextHandler(&log, nil)))
+		s.set(func(s *sound) { s.torn = 3 })
+		time.Sleep(2 * stallAfter)
+		d.say(v, Used)
+		time.Sleep(100 * time.Millisecond)
+		s.set(func(s *sound) { s.torn++ })
+		time.Sleep(2 * stallAfter)
+	})
+	if n := strings.Count(log.String(), "a prompt was torn"); n != 1 || !strings.Contains(log.String(), "times=1") {
+		t.Errorf("the log is %s", log.String())
+	}
 }
