@@ -118,6 +118,9 @@ func TestLines(t *testing.T) {
 			t.Errorf("%q breaks into %q, want %q", text, got, want)
 		}
 	}
+	if got, want := breakable("https://munjigi-9c2d.local:8443", true), []string{"https://", "munjigi-", "9c2d.", "local:", "8443"}; !slices.Equal(got, want) {
+		t.Errorf("an address breaks into %q, want %q", got, want)
+	}
 	p, _ := NewPainter(Options{})
 	f := p.faces[0]
 	if lines, ok := f.wrap(50, "QR코드를 보여 주세요", 330, 3); !ok || !slices.Equal(lines, []string{"QR코드를", "보여 주세요"}) {

@@ -39,7 +39,7 @@ func (p *palette) tone(s Scene) tone {
 	switch s {
 	case Idle:
 		return p.calm
-	case Accepted, VerifiedOnly, PolicyOff, StaffAdmitted, Enrolled:
+	case Accepted, VerifiedOnly, PolicyOff, StaffAdmitted, Enrolled, OwnersPage:
 		return p.yes
 	case Used, Expired, Forged, WrongIssuer, WrongLifetime, NonCanonical, NotYetValid,
 		Unreadable, Truncated, Oversized, NotAPass, UnknownIssuer, Revoked, EnrolRefused, EnrolUnreachable:

@@ -110,7 +110,7 @@ func (p *Painter) Words(s State) string {
 			continue
 		}
 		out += w.say(s.Seconds) + ". "
-		if s.Scene == EnrolConfirm && s.Words != "" {
+		if s.Scene.named() && s.Words != "" {
 			out += s.Registry + ". " + s.Words + ". "
 		}
 		out += w.Next + "."
@@ -182,7 +182,7 @@ func (p *Painter) sight(s State) sight {
 	if s.Scene == NotYetValid {
 		v.page.seconds = s.Seconds
 	}
-	if s.Scene == EnrolConfirm {
+	if s.Scene.named() {
 		v.page.registry, v.page.words = s.Registry, s.Words
 	}
 	if s.Hint.shape() != nil && s.Scene.hinted() {
@@ -194,6 +194,9 @@ func (p *Painter) sight(s State) sight {
 	v.page.live = !p.frame.small && s.Scene.Live() && s.Camera != nil && !s.Camera.Rect.Empty()
 	return v
 }
+
+// named says whether Registry and Words belong to a scene.
+func (s Scene) named() bool { return s == EnrolConfirm || s == OwnersPage }
 
 // hinted says whether hints belong to a scene.
 func (s Scene) hinted() bool { return s == Idle || s == Seen }

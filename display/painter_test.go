@@ -61,6 +61,8 @@ func scenery() []view {
 			st.Located, st.X, st.Y = true, .56, .45
 		case EnrolConfirm:
 			st.Registry, st.Words = "질병관리청 전자출입명부", "바다 거울 나무 호수 연필 구름"
+		case OwnersPage:
+			st.Registry, st.Words = "munjigi.local:8443", "k7mw q3xd 9fpt"
 		case Accepted:
 			st.Staff, st.StaffOpen = &Staff{Complete: true, TwoWeeksOn: true, Doses: 2}, true
 		case NotYetValid:
@@ -123,7 +125,7 @@ func testPicture() *image.Gray {
 // what Draw would have drawn.
 func TestDrawIsPure(t *testing.T) {
 	views := scenery()
-	img := image.NewRGBA(image.Rect(0, 0, 320, 240))
+	img := image.NewRGBA(image.Rect(0, 0, 240, 180))
 	p, err := NewPainter(Options{})
 	if err != nil {
 		t.Fatal(err)

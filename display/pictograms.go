@@ -27,8 +27,8 @@ var (
 		arcs: []arc{turn(.5, .5, .34, 0, 2)}, dots: []point{{.5, .5}}}
 
 	// The reader is the ring on the right, the phone is on the left.
-	closer  = &symbol{lines: approach(.70, .57), arcs: []arc{turn(.88, .5, .10, 0, 2)}}
-	farther = &symbol{lines: approach(.45, .58), arcs: []arc{turn(.88, .5, .10, 0, 2)}}
+	closer  = &symbol{lines: approach(.60, .49), arcs: []arc{turn(.83, .5, .10, 0, 2)}}
+	farther = &symbol{lines: approach(.43, .54), arcs: []arc{turn(.83, .5, .10, 0, 2)}}
 	// A sun, a moon.
 	brighter = &symbol{lines: rays(.36, .48), arcs: []arc{turn(.5, .5, .20, 0, 2)}}
 	dimmer   = &symbol{arcs: []arc{turn(.46, .5, .42, .28, 1.44), turn(.76, .5, .40, .66, .68)}}
@@ -51,8 +51,8 @@ func turn(x, y, r, from, sweep float64) arc {
 // barbs begin at barb.
 func approach(tip, barb float64) [][]point {
 	return [][]point{
-		{{.05, .15}, {.33, .15}, {.33, .85}, {.05, .85}, {.05, .15}},
-		{{.45, .5}, {.70, .5}}, {{barb, .36}, {tip, .5}, {barb, .64}},
+		{{.06, .17}, {.28, .17}, {.28, .83}, {.06, .83}, {.06, .17}},
+		{{.43, .5}, {.60, .5}}, {{barb, .38}, {tip, .5}, {barb, .62}},
 	}
 }
 
@@ -72,7 +72,7 @@ func (s Scene) shape() *symbol {
 		return phone
 	case Seen:
 		return looking
-	case Accepted, VerifiedOnly, StaffAdmitted, Enrolled:
+	case Accepted, VerifiedOnly, StaffAdmitted, Enrolled, OwnersPage:
 		return check
 	case PolicyOff:
 		return door

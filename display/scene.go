@@ -49,6 +49,7 @@ const (
 	EnrolWait        Scene = "enrol-wait"        // the registry is being asked
 	EnrolConfirm     Scene = "enrol-confirm"     // State.Registry and State.Words are to be compared
 	Enrolled         Scene = "enrolled"          // it is a kiosk now
+	OwnersPage       Scene = "owners-page"       // State.Registry is the page's address and State.Words its password
 	EnrolRefused     Scene = "enrol-refused"     // the code will never do
 	EnrolUnreachable Scene = "enrol-unreachable" // the registry does not answer
 )
@@ -81,7 +82,7 @@ func Scenes() []Scene {
 	return []Scene{
 		Idle, Seen, Accepted, VerifiedOnly, Used, Expired, NotYetValid, Unreadable, Truncated, Oversized, NonCanonical,
 		NotAPass, UnknownIssuer, WrongIssuer, WrongLifetime, Forged, Revoked, ReaderTooOld, PolicyOff, Clock, NoKeys,
-		OutOfOrder, Wait, StaffAdmitted, HelpCalled, Aiming, Unenrolled, EnrolWait, EnrolConfirm, Enrolled, EnrolRefused, EnrolUnreachable,
+		OutOfOrder, Wait, StaffAdmitted, HelpCalled, Aiming, Unenrolled, EnrolWait, EnrolConfirm, Enrolled, OwnersPage, EnrolRefused, EnrolUnreachable,
 	}
 }
 
@@ -91,7 +92,7 @@ type State struct {
 	// Seconds is how far the phone's clock is ahead (NotYetValid); 0 is not said.
 	Seconds int
 	// Registry is the registry's name and Words the six words of its key, with
-	// spaces between them (EnrolConfirm).
+	// spaces between them (EnrolConfirm); or an address and a password (OwnersPage).
 	Registry, Words string
 	// Camera is the live picture of a Live scene, drawn mirrored so that people can
 	// aim; nil for none. Pictures that leave the device never hold it.

@@ -119,8 +119,10 @@ func (s *Screen) State() []PanelState {
 
 // PanelState is how a panel is.
 type PanelState struct {
-	Name string // empty before it was first opened
-	Err  error  // nil: it shows what it is told
+	Name   string      // empty before it was first opened
+	Err    error       // nil: it shows what it is told
+	Size   image.Point // pixels
+	Inches float64     // the diagonal that its letters follow from; 0 if nobody knows it
 }
 
 // Run shows until ctx ends and closes the panels. It returns nil then.

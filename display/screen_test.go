@@ -336,11 +336,15 @@ func TestPublicPanels(t *testing.T) {
 	runScreen(t, func(s *Screen) {
 		for _, st := range []State{
 			{Scene: Idle, Camera: testPicture()},
-			{Scene: Accepted, Staff: &Staff{Complete: true, Doses: 3}},
+			{Scene: Accepted, Staff: &Staff{Complete: true, Doses: 3}, StaffOpen: true},
+			{Scene: OwnersPage, Registry: "https://munjigi.local", Words: "a password"},
 		} {
 			s.Show(st)
 			time.Sleep(time.Second)
 			synctest.Wait()
+			if st.Scene == OwnersPage {
+				st.Scene = Enrolled
+			}
 			painter.Draw(want, State{Scene: st.Scene})
 			if _, _, last, _ := p.seen(); !bytes.Equal(last, want.Pix) {
 				t.Errorf("%s: the public picture is not the one without camera and staff's field", st.Scene)

@@ -89,6 +89,9 @@ func (w *worker) take() bool {
 	w.shown, w.next = *w.next, nil
 	if w.public { // it may have been stored before the panel was known
 		w.shown.Camera, w.shown.Staff = nil, nil
+		if w.shown.Scene == OwnersPage { // its password
+			w.shown.Scene, w.shown.Words = Enrolled, ""
+		}
 	}
 	w.filled = 1 - w.filled
 	w.store[w.filled].staff = Staff{} // looked at, never kept
@@ -147,6 +150,9 @@ func (w *worker) feed(ctx context.Context, panel Panel) error {
 	if m, ok := panel.(Measured); ok && w.own {
 		w.painter.resize(m.Diagonal())
 	}
+	w.mu.Lock()
+	w.state.Size, w.state.Inches = panel.Size(), w.painter.inches
+	w.mu.Unlock()
 	img := image.NewRGBA(image.Rectangle{Max: panel.Size()})
 	speaking, _ := panel.(Speaking)
 	checked, _ := panel.(Checked)

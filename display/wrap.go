@@ -78,7 +78,7 @@ func even(pieces []string, widths []int, space, n int) (ends []int, widest int) 
 // Chinese ends after every character, Japanese where hiragana gives way to
 // another script, which mostly is a phrase's end; neither begins a line with
 // closing punctuation or ends one with opening punctuation (JIS X 4051). Where that
-// is not enough, a Japanese line ends anywhere, too.
+// is not enough, a Japanese line ends anywhere, too, and an address between its parts.
 func breakable(text string, anywhere bool) (pieces []string) {
 	japanese := strings.IndexFunc(text, kana) >= 0
 	start := 0
@@ -93,6 +93,8 @@ func breakable(text string, anywhere bool) (pieces []string) {
 		case r == ' ':
 			end = true
 		case follow == ' ' || closing(follow) || opening(r):
+		case anywhere && strings.ContainsRune("/:.-", r): // of an address
+			end = follow != '/'
 		case closing(r) && wide(r) && r != 'ー':
 			end = true
 		case japanese && anywhere:
@@ -101,7 +103,7 @@ func breakable(text string, anywhere bool) (pieces []string) {
 			polite := i == start && (r == 'お' || r == 'ご') // a prefix
 			end = unicode.Is(unicode.Hiragana, r) && !unicode.Is(unicode.Hiragana, follow) && !polite
 		default:
-			end = unicode.Is(unicode.Han, r) || unicode.Is(unicode.Han, follow)
+			end = unicode.Is(unicode.Han, r) || unicode.Is(unicode.Han, follow) || anywhere && r == '.'
 		}
 		if end {
 			pieces = append(pieces, text[start:next])
