@@ -10,6 +10,7 @@
 #   replay    a record of what the disk was given is cut at HIL_REPLAYS (100) random places
 #   faults    what goes wrong at a door, and comes right again: HIL_FAULTS=short, all or names
 #   replug    camera, sound and screen are pulled out and put back HIL_REPLUGS (5) times
+#   soak      HIL_SOAK (100) visitors, and whether memory, files, threads or the journal grow
 #   latency   from the camera to the far end of the sound card; prints "bench:" lines
 #
 # Without TIER: devices and systemd. Pictures, sound and logs go to out/hil/.
@@ -120,7 +121,7 @@ boot() {
   guest "$tier" "$clock" "$folder" "$disk" "$@"
   first &
   timeout -k 5 "$limit" "${guest[@]}" \
-    </dev/null 2>&1 | tr -d '\r' | tee "$out/$folder/console.log" | sed '/^HIL-EXIT /d; /^Failed to initialize ubd/d' || true
+    </dev/null 2>&1 | stdbuf -oL tr -d "\r" | tee "$out/$folder/console.log" | sed '/^HIL-EXIT /d; /^Failed to initialize ubd/d' || true
   status=$(sed -n 's/^HIL-EXIT //p' "$out/$folder/console.log" | tail -n 1)
   if [ -z "$status" ]; then
     echo "hil: the guest did not end by itself within $limit s" | tee -a "$out/$folder/console.log" >&2
@@ -235,14 +236,19 @@ replug() {
   fairly faults own replug systemd.unified_cgroup_hierarchy=0 HIL_FAULTS="replug:${HIL_REPLUGS:-5}"
 }
 
+# Many visitors, and whether anything grows with them.
+soak() {
+  fairly soak own soak HIL_VISITORS="${HIL_SOAK:-100}"
+}
+
 latency() {
-  fairly latency machine latency HIL_FORMAT="${HIL_FORMAT:-YUYV}" HIL_SIZE="${HIL_SIZE:-1280x720}" HIL_FPS=30 HIL_VISITORS="${HIL_VISITORS:-25}"
+  fairly latency "${HIL_CLOCKS:-machine}" latency HIL_FORMAT="${HIL_FORMAT:-YUYV}" HIL_SIZE="${HIL_SIZE:-1280x720}" HIL_FPS=30 HIL_VISITORS="${HIL_VISITORS:-25}"
 }
 
 [ $# -gt 0 ] || set -- devices systemd
 for tier; do
   case $tier in
-  devices | systemd | cuts | replay | faults | replug | latency) ;;
+  devices | systemd | cuts | replay | faults | replug | soak | latency) ;;
   *) sed -n '2,/^set/s/^# \{0,1\}//p' "$0" >&2 && exit 2 ;;
   esac
 done

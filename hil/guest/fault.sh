@@ -16,7 +16,9 @@ table() {
 sectors() { blockdev --getsz "$HIL_LOOP"; }
 healthy() { table "0 $(sectors) linear $HIL_LOOP 0"; }
 
-# clock BY : sets the clock by so many seconds; the machine still vouches for it.
+# clock BY [unsure] : sets the clock by so many seconds; the machine still
+# vouches for it, or does not. (One that it vouches for and is ahead counts as
+# the time: the kiosk then refuses until that time has come.)
 clock() {
   date -s "@$(($(date +%s) + $1))" >/dev/null
   [ "${2:-}" = unsure ] || "$HIL_BIN/rig" -synchronised
@@ -58,7 +60,7 @@ disk-errors-off)
 
 clock-back-on) systemctl stop hil-registry; clock -3600 ;;
 clock-back-off) clock 3600; systemctl start hil-registry ;;
-clock-forward-on) systemctl stop hil-registry; clock 3600 ;;
+clock-forward-on) systemctl stop hil-registry; clock 3600 unsure ;;
 clock-forward-off) clock -3600; systemctl start hil-registry ;;
 clock-never-set-on)
   systemctl stop hil-registry
@@ -86,7 +88,7 @@ registry-certificate-expired-on) systemctl stop hil-registry; portal 10.9.0.2:80
 registry-certificate-expired-off) systemctl stop hil-portal; systemctl start hil-registry ;;
 registry-killed-on) systemctl kill -s KILL hil-registry ;;
 
-memory-short-on) echo 40M >"/sys/fs/cgroup/memory/system.slice/$unit/memory.limit_in_bytes" ;;
+memory-short-on) echo 72M >"/sys/fs/cgroup/memory/system.slice/$unit/memory.limit_in_bytes" ;;
 memory-short-off) echo -1 >"/sys/fs/cgroup/memory/system.slice/$unit/memory.limit_in_bytes" ;;
 
 kiosk-killed-on) kill_kiosk ;;

@@ -26,6 +26,7 @@ import (
 func (r *rig) measure(ctx context.Context, key ed25519.PrivateKey, g *gaze) error {
 	var told, seen, heard, stalled []float64
 	var faults []string
+	without := 0
 	for i := range r.bench {
 		text, _, err := mint("good", key, r.issuer, time.Now())
 		if err != nil {
@@ -43,6 +44,10 @@ func (r *rig) measure(ctx context.Context, key ed25519.PrivateKey, g *gaze) erro
 		}
 		answers, sounds := r.diary.between(w.from, w.to), r.ear.heard(w.from, w.to)
 		if len(answers) != 1 || answers[0].verdict != w.want || len(sounds) == 0 || g.seen().IsZero() {
+			if w.stall > starved { // the machine's fault; the next may have more luck
+				without++
+				continue
+			}
 			faults = append(faults, fmt.Sprintf("%s: %d answers, %d sounds, screen changed at %v", w.kind, len(answers), len(sounds), g.seen()))
 			continue
 		}
@@ -53,6 +58,9 @@ func (r *rig) measure(ctx context.Context, key ed25519.PrivateKey, g *gaze) erro
 	}
 	if len(faults) > 0 {
 		return fmt.Errorf("not as expected:\n  %s", strings.Join(faults, "\n  "))
+	}
+	if without > r.bench/2 {
+		return fmt.Errorf("%d of %d visitors were told nothing: %w", without, r.bench, errStarved)
 	}
 	fmt.Printf("\n%s %s, %d pictures a second (%d of %d late), %d visitors; milliseconds from the first picture with a whole code\n",
 		r.format, r.size, r.feeder.node.fps, r.feeder.late, r.feeder.count, len(heard))
@@ -106,6 +114,7 @@ func (r *rig) queue(ctx context.Context, key ed25519.PrivateKey) (perMinute floa
 		return 0, err
 	}
 	from := time.Now()
+	r.heart.since()
 	before := r.ear.audibly()
 	for range visitors {
 		_, ended, err := r.feeder.show(ctx, next)
@@ -128,6 +137,9 @@ func (r *rig) queue(ctx context.Context, key ed25519.PrivateKey) (perMinute floa
 		if a.verdict != string(kiosk.Accepted) {
 			return 0, fmt.Errorf("in the queue somebody was told %q", a.verdict)
 		}
+	}
+	if gap, _ := r.heart.since(); len(answers) < visitors && gap > starved {
+		return 0, fmt.Errorf("of %d visitors in a queue %d were told anything: %w", visitors, len(answers), errStarved)
 	}
 	if len(answers) != visitors {
 		return 0, fmt.Errorf("of %d visitors in a queue %d were told anything", visitors, len(answers))

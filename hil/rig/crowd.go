@@ -38,6 +38,8 @@ type crowd struct {
 	answers chan told
 	mark    string // device mapper's log of writes, in which each announcement is marked, "" for none
 	limit   int
+	soak    string // the journal's folder: visitors come slower, what the kiosk takes is sampled, and judged at the end
+	most    int    // goroutines that it may have at the end of a soak, 0 for any
 }
 
 type told struct {
@@ -109,7 +111,23 @@ func (c *crowd) run(ctx context.Context, again string, command []string, log str
 			return err
 		}
 	}
+	var samples []sample
 	for n := 0; c.limit == 0 || n < c.limit; n++ {
+		if c.soak != "" {
+			for range c.node.fps {
+				if err := c.show(ctx, room); err != nil {
+					return err
+				}
+				wait(ctx, time.Second/time.Duration(c.node.fps), func() bool { return false })
+			}
+		}
+		if c.soak != "" && n%max(c.limit/20, 1) == 0 {
+			s, err := take(kiosk.Process.Pid, n, c.soak)
+			if err != nil {
+				return err
+			}
+			samples = append(samples, s)
+		}
 		text, _, err := mint("good", c.key, c.issuer, time.Now())
 		if err != nil {
 			return err
@@ -117,6 +135,20 @@ func (c *crowd) run(ctx context.Context, again string, command []string, log str
 		if err := c.visitor(ctx, scene, text, patience); err != nil {
 			return err
 		}
+	}
+	if c.soak != "" {
+		n, err := goroutines(ctx, kiosk, over, log)
+		if err != nil {
+			return err
+		}
+		fmt.Println("goroutines", n)
+		if c.most > 0 && n > c.most+3 {
+			return fmt.Errorf("it ended with %d goroutines, and with %d after a few visitors", n, c.most)
+		}
+		if c.most > 0 {
+			return soaked(samples)
+		}
+		return nil
 	}
 	if err := kiosk.Process.Signal(os.Interrupt); err != nil {
 		return err

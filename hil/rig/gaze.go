@@ -46,6 +46,9 @@ func newGaze(device string, size image.Point, painter *display.Painter, scene di
 	next:
 		for x := 8; x < size.X; x += size.X / 16 {
 			c := want.RGBAAt(x, y)
+			if max(c.R, c.G, c.B)-min(c.R, c.G, c.B) < 40 {
+				continue // the live picture may have any grey
+			}
 			for _, o := range others {
 				if d := o.RGBAAt(x, y); near(c.R, d.R) && near(c.G, d.G) && near(c.B, d.B) {
 					continue next

@@ -75,6 +75,8 @@ func main() {
 	spoken := flag.String("speak", "", "only write every prompt to this folder")
 	flag.StringVar(&o.faults, "faults", "", "instead of the plan, bring faults about: short, all, or names")
 	flag.StringVar(&o.script, "script", "", "with -faults: the script that knows how")
+	soak := flag.String("soak", "", "with -crowd: the journal's folder: sample what COMMAND takes, and judge it")
+	most := flag.Int("goroutines", 0, "with -soak: how many a kiosk had after a few visitors; 0 does not judge")
 	portalAt := flag.String("portal", "", "only stand where the registry should, at this address, and answer everything with a page")
 	expired := flag.String("expired", "", "with -portal: the registry's folder, for a certificate of its CA that has expired")
 	vouch := flag.Bool("synchronised", false, "only tell the kernel that its clock is synchronised, as an NTP client does")
@@ -110,7 +112,7 @@ func main() {
 			if err != nil {
 				return err
 			}
-			c := &crowd{node: n, key: key, issuer: o.issuer, answers: make(chan told, 16), mark: *mark, limit: *visitors}
+			c := &crowd{node: n, key: key, issuer: o.issuer, answers: make(chan told, 16), mark: *mark, limit: *visitors, soak: *soak, most: *most}
 			return c.run(ctx, *again, o.command, o.log)
 		}
 	}
