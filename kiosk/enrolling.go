@@ -177,7 +177,7 @@ func (e *enrolling) state(now time.Time) display.State {
 	defer e.mu.Unlock()
 	switch {
 	case password != "":
-		return display.State{Scene: display.Enrolled, Registry: address, Words: password}
+		return display.State{Scene: display.OwnersPage, Registry: address, Words: password}
 	case e.phase == joined && now.Sub(e.since) < holdEnrolled:
 		return display.State{Scene: display.Enrolled}
 	case !fresh:

@@ -36,7 +36,7 @@ func (d *desk) Welcome() (address, password string) {
 	if d.password == "" {
 		return "", ""
 	}
-	return "https://munjigi-9c2d.local:8443", d.password
+	return "munjigi.local:8443", d.password
 }
 
 func (d *desk) Fresh() bool {
@@ -119,11 +119,11 @@ func TestWelcome(t *testing.T) {
 	d := &desk{}
 	bubble(t, setting{enrol: d}, func(t *testing.T, r *rig) {
 		d.mu.Lock()
-		d.enrolled, d.password = true, "abcd-efgh-jkmn"
+		d.enrolled, d.password = true, "abcd efgh jkmn"
 		d.mu.Unlock()
 		r.hold(time.Second)
-		r.wantScene(display.Enrolled)
-		if s := r.screen.now(); s.Words != "abcd-efgh-jkmn" || s.Registry != "https://munjigi-9c2d.local:8443" {
+		r.wantScene(display.OwnersPage)
+		if s := r.screen.now(); s.Words != "abcd efgh jkmn" || s.Registry != "munjigi.local:8443" {
 			t.Errorf("the screen says %q, %q", s.Registry, s.Words)
 		}
 		r.show(r.pass(1, 0, nil))
@@ -132,7 +132,7 @@ func TestWelcome(t *testing.T) {
 			t.Errorf("a visitor is shown %q with %q", s.Scene, s.Words)
 		}
 		r.hold(5 * time.Second)
-		r.wantScene(display.Enrolled)
+		r.wantScene(display.OwnersPage)
 		d.mu.Lock()
 		d.password = ""
 		d.mu.Unlock()

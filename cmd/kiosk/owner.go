@@ -47,7 +47,7 @@ func ownersPage(args []string, stdout, stderr io.Writer) error {
 	if renew {
 		return printPassword(&cfg, i, stdout)
 	}
-	fmt.Fprintf(stdout, "address      %s\n", cfg.OwnersAddress("munjigi.local"))
+	fmt.Fprintf(stdout, "address      %s\n", cfg.OwnersAddress(owner.SharedName))
 	fmt.Fprintf(stdout, "its own      %s\n", cfg.OwnersAddress(owner.OwnName(i.Kiosk)))
 	for _, a := range owner.Addresses() {
 		fmt.Fprintf(stdout, "             %s\n", cfg.OwnersAddress(a))
@@ -78,7 +78,7 @@ func printPassword(cfg *device.Config, i *enrol.Identity, stdout io.Writer) erro
 	if err != nil {
 		return err
 	}
-	fmt.Fprintf(stdout, "owner's page %s\nits password %s\nGive it to the owner: it is shown this once.\n", cfg.OwnersAddress("munjigi.local"), password)
+	fmt.Fprintf(stdout, "owner's page %s\nits password %s\nGive it to the owner: it is shown this once.\n", cfg.OwnersAddress(owner.SharedName), password)
 	if name := owner.OwnName(i.Kiosk); name != "" {
 		fmt.Fprintf(stdout, "Where several kiosks share a network, this one is %s\n", cfg.OwnersAddress(name))
 	}

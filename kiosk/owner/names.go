@@ -22,7 +22,9 @@ import (
 // with the lowest id: they agree without asking, also when all start at once
 // after a power cut. Its log-in page names the others.
 const (
-	sharedName = "munjigi.local"
+	// SharedName is the name that owners are told.
+	SharedName = "munjigi.local"
+
 	namePrefix = "munjigi-"
 	nameSuffix = ".local"
 
@@ -50,7 +52,7 @@ func ownName(kiosk string) string {
 func OwnName(kiosk string) string { return ownName(kiosk) }
 
 // hostNames are those of the page's certificate.
-func hostNames(kiosk string) []string { return []string{sharedName, ownName(kiosk)} }
+func hostNames(kiosk string) []string { return []string{SharedName, ownName(kiosk)} }
 
 // names answers for a kiosk's names.
 type names struct {
@@ -177,8 +179,8 @@ func (n *names) Records(q dns.Question) []dns.RR {
 	n.mu.Unlock()
 	asked := strings.ToLower(q.Name)
 	host := ownName(kiosk) + "."
-	if asked == sharedName+"." && leads {
-		host = sharedName + "."
+	if asked == SharedName+"." && leads {
+		host = SharedName + "."
 	}
 	ips := addresses()
 	if len(ips) == 0 {

@@ -80,5 +80,5 @@ func ourName(host string) bool {
 		return true
 	}
 	host = strings.TrimSuffix(strings.ToLower(host), ".")
-	return host == "localhost" || host == sharedName || strings.HasPrefix(host, namePrefix) && strings.HasSuffix(host, nameSuffix)
+	return host == "localhost" || host == SharedName || strings.HasPrefix(host, namePrefix) && strings.HasSuffix(host, nameSuffix)
 }

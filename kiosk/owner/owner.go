@@ -212,7 +212,7 @@ func (s *Server) serve(ctx context.Context) error {
 	s.Log.Info("the owner's page is served", "address", l.Addr().String(), "name", "munjigi.local")
 	g, ctx := errgroup.WithContext(ctx)
 	g.Go(func() error {
-		err := server.ServeTLS(newNear(l, maxConns), "", "")
+		err := server.ServeTLS(redirecting{newNear(l, maxConns)}, "", "")
 		if errors.Is(err, http.ErrServerClosed) {
 			return nil
 		}

@@ -45,22 +45,32 @@ func TestServed(t *testing.T) {
 	}
 	r.become(identity)
 	at := until(true)
-	client := &http.Client{Transport: &http.Transport{TLSClientConfig: &tls.Config{InsecureSkipVerify: true, ServerName: sharedName}}}
+	client := &http.Client{Transport: &http.Transport{TLSClientConfig: &tls.Config{InsecureSkipVerify: true, ServerName: SharedName}}}
 	res, err := client.Get("https://" + at + "/login")
 	if err != nil {
 		t.Fatal(err)
 	}
 	body, err := io.ReadAll(res.Body)
 	res.Body.Close()
-	if err != nil || res.StatusCode != http.StatusOK || !strings.Contains(string(body), ownName(identity.Kiosk)) || res.TLS.PeerCertificates[0].VerifyHostname(sharedName) != nil {
+	if err != nil || res.StatusCode != http.StatusOK || !strings.Contains(string(body), ownName(identity.Kiosk)) || res.TLS.PeerCertificates[0].VerifyHostname(SharedName) != nil {
 		t.Errorf("%s %v %s", res.Status, err, body)
 	}
 	client.CloseIdleConnections()
-	if res, err := http.Get("http://" + at + "/login"); err == nil {
-		res.Body.Close()
-		if res.StatusCode != http.StatusBadRequest {
-			t.Errorf("without TLS: %s", res.Status)
+	// An address typed without https:// leads there, and nothing is served without.
+	once := &http.Client{CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }}
+	if res, err := once.Get("http://" + at + "/state"); err != nil || res.StatusCode != http.StatusTemporaryRedirect || res.Header.Get("Location") != "https://"+at+"/" {
+		t.Errorf("without TLS: %v, %v", res, err)
+	}
+	for _, request := range []string{"GET / HTTP/1.1\r\nHost: evil.example\r\n\r\n", "POST /login HTTP/1.1\r\nHost: munjigi.local\r\n\r\n", "\x00\x01\r\n\r\n", "GET / HTTP/1.1\r\nHost: munjigi.local\r\nX: " + strings.Repeat("x", 9<<10)} {
+		c, err := net.Dial("tcp", at)
+		if err != nil {
+			t.Fatal(err)
 		}
+		_, _ = io.WriteString(c, request) // it may be shut meanwhile
+		if answer, _ := io.ReadAll(c); len(answer) > 0 {
+			t.Errorf("%.20q is answered %q", request, answer)
+		}
+		c.Close()
 	}
 	old := &tls.Config{InsecureSkipVerify: true, MaxVersion: tls.VersionTLS11, MinVersion: tls.VersionTLS10}
 	if c, err := tls.Dial("tcp", at, old); err == nil {

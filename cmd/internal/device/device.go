@@ -188,11 +188,10 @@ func (d *Device) join(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	i, err := offer.Accept(ctx)
-	if err != nil {
+	if _, err := offer.Accept(ctx); err != nil {
 		return err
 	}
-	d.newPassword(i)
+	d.newPassword()
 	return nil
 }
 

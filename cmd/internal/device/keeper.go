@@ -86,11 +86,10 @@ func (e enroller) Look(ctx context.Context, code string) (*enrol.Offer, error) {
 }
 
 func (e enroller) Accept(ctx context.Context, o *enrol.Offer) error {
-	i, err := o.Accept(ctx)
-	if err != nil {
+	if _, err := o.Accept(ctx); err != nil {
 		return err
 	}
-	e.d.newPassword(i)
+	e.d.newPassword()
 	return e.d.Link.Look()
 }
 

@@ -6,13 +6,13 @@ import (
 	"fmt"
 	"net"
 	"net/http"
+	"strings"
 	"sync"
 	"time"
 
 	"github.com/munjigi/munjigi/cmd/internal/tasks"
 	"github.com/munjigi/munjigi/display"
 	"github.com/munjigi/munjigi/kiosk/owner"
-	"github.com/munjigi/munjigi/uplink/enrol"
 	"github.com/munjigi/munjigi/uplink/journal"
 )
 
@@ -78,7 +78,7 @@ type welcome struct {
 }
 
 // newPassword makes the password that the owner's page opens with.
-func (d *Device) newPassword(i *enrol.Identity) {
+func (d *Device) newPassword() {
 	if d.Owner == nil {
 		return
 	}
@@ -89,7 +89,10 @@ func (d *Device) newPassword(i *enrol.Identity) {
 	}
 	d.welcome.mu.Lock()
 	defer d.welcome.mu.Unlock()
-	d.welcome.address, d.welcome.password = d.Config.OwnersAddress(owner.OwnName(i.Kiosk)), password
+	// As short as it can be typed: a browser that asks without TLS is sent on,
+	// and the log-in page names other kiosks in the network.
+	d.welcome.address = strings.TrimPrefix(d.Config.OwnersAddress(owner.SharedName), "https://")
+	d.welcome.password = strings.ReplaceAll(password, "-", " ")
 	d.welcome.until = time.Now().Add(welcomeFor)
 }
 

@@ -9,7 +9,6 @@ import (
 
 	"github.com/munjigi/munjigi/display"
 	"github.com/munjigi/munjigi/kiosk/owner"
-	"github.com/munjigi/munjigi/uplink/enrol"
 	"github.com/munjigi/munjigi/uplink/journal"
 )
 
@@ -47,9 +46,9 @@ func TestWelcomeEnds(t *testing.T) {
 		if _, password := e.Welcome(); password != "" {
 			t.Error("a password before the enrolment")
 		}
-		d.newPassword(&enrol.Identity{Kiosk: "k-7f3a9c2d"})
+		d.newPassword()
 		address, password := e.Welcome()
-		if address != "https://munjigi-9c2d.local:8443" || len(password) != 14 {
+		if address != "munjigi.local:8443" || len(password) != 14 {
 			t.Errorf("%q %q", address, password)
 		}
 		if has, err := owner.HasPassword(d.Config.Data); !has || err != nil {
@@ -64,7 +63,7 @@ func TestWelcomeEnds(t *testing.T) {
 			t.Errorf("after two minutes %q %q", address, password)
 		}
 		d.Owner = nil // no page: no password
-		d.newPassword(&enrol.Identity{Kiosk: "k-7f3a9c2d"})
+		d.newPassword()
 		if _, password := e.Welcome(); password != "" {
 			t.Error("a password for no page")
 		}
