@@ -95,7 +95,7 @@ func TestWrongSettings(t *testing.T) {
 // TestStaffPanel: a panel of the staff's own, and their field nowhere else.
 func TestStaffPanel(t *testing.T) {
 	c := Defaults()
-	c.Screen.Panels = []string{"/dev/fb0", "staff:ssd1306:1", "staff:png:staff.png", "ssd1306:"}
+	c.Screen.Panels = []string{"/dev/fb0", "staff:ssd1306:1", "staff:/dev/fb1", "ssd1306:"}
 	look, open, _, err := c.panels(nil, slog.New(slog.DiscardHandler))
 	if err != nil || len(open) != 2 || len(look.Staff) != 2 {
 		t.Errorf("%d panels, %d of the staff, %v", len(open), len(look.Staff), err)
