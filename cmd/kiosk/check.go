@@ -315,15 +315,20 @@ func checkScreen(ctx context.Context, cfg *device.Config, log *slog.Logger) find
 		time.Sleep(300 * time.Millisecond) // the technician sees it, and a failing panel shows itself
 	})
 	var names []string
+	var unknown []error
 	for _, p := range screen.State() {
 		if p.Err != nil {
 			f.err = errors.Join(f.err, p.Err)
 		}
-		names = append(names, p.Name)
+		if names = append(names, p.Name); p.Inches > 0 {
+			names[len(names)-1] += fmt.Sprintf(" (%d×%d, %.1f inches)", p.Size.X, p.Size.Y, p.Inches)
+		} else if p.Err == nil && strings.HasPrefix(p.Name, "fb:") {
+			unknown = append(unknown, fmt.Errorf("%s does not say how large it is, so nobody knows how large its letters are: set screen.diagonal", p.Name))
+		}
 	}
 	f.text = strings.Join(names, ", ")
-	if f.err == nil && len(screen.Warnings()) > 0 {
-		f.warn, f.err = true, errors.Join(screen.Warnings()...)
+	if warnings := append(unknown, screen.Warnings()...); f.err == nil && len(warnings) > 0 {
+		f.warn, f.err = true, errors.Join(warnings...)
 	}
 	return f
 }

@@ -72,6 +72,7 @@ func TestWrongSettings(t *testing.T) {
 		{`size = "1024x600"`, `size = "large"`, "like 1024x600"},
 		{`panels = ["/dev/fb0"]`, `panels = ["tv"]`, "give /dev/fb0, ssd1306:BUS, png:FILE or web:ADDRESS"},
 		{`panels = ["/dev/fb0"]`, `panels = ["staff:tv:1"]`, `screen.panels holds "staff:tv:1"`},
+		{`panels = ["/dev/fb0"]`, `panels = ["staff:png:staff.png"]`, "health stays on a panel of the device"},
 		{`diagonal = 0.0`, `diagonal = 0.3`, "inches, 1 to 100"},
 		{`log_level = "info"`, `log_level = "loud"`, "give debug, info, warn or error"},
 		{`volume = 80`, `volumen = 80`, `did you mean "volume"?`},

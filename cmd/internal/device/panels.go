@@ -54,7 +54,9 @@ func parsePanel(name string) (p panel, err error) {
 		return p, nil
 	}
 	p.kind, p.rest, _ = strings.Cut(rest, ":")
-	if p.kind == "ssd1306" || p.rest != "" && (p.kind == "png" || p.kind == "web") {
+	if file := p.kind == "png" || p.kind == "web"; file && staff {
+		return p, fmt.Errorf("screen.panels holds %q: health stays on a panel of the device, give staff:/dev/fb1 or staff:ssd1306:BUS", name)
+	} else if p.kind == "ssd1306" || file && p.rest != "" {
 		return p, nil
 	}
 	return p, fmt.Errorf("screen.panels holds %q: give /dev/fb0, ssd1306:BUS, png:FILE or web:ADDRESS, and staff: before it for a panel of the staff's own", name)
