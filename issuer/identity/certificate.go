@@ -10,6 +10,7 @@ import (
 	"crypto/rsa"
 	"crypto/sha256"
 	"crypto/x509"
+	"crypto/x509/pkix"
 	"encoding/asn1"
 	"encoding/base64"
 	"encoding/pem"
@@ -17,6 +18,7 @@ import (
 	"fmt"
 	"math/big"
 	"os"
+	"slices"
 	"strings"
 	"time"
 )
@@ -92,6 +94,10 @@ func (m *Certificate) check(ctx context.Context, now time.Time, a *Attempt, answ
 	return id, m.Subscribers.Confirm(ctx, id)
 }
 
+// mostRSA is the longest RSA key in bits: whoever sends a longer one, in a
+// certificate that nobody has looked at yet, has us compute for seconds.
+const mostRSA = 8192
+
 // signedBy checks what WebCrypto signs: RSASSA-PKCS1-v1_5, or ECDSA over P-256
 // as r ‖ s, both with SHA-256.
 func signedBy(cert *x509.Certificate, text string, signature []byte) bool {
@@ -101,7 +107,7 @@ func signedBy(cert *x509.Certificate, text string, signature []byte) bool {
 	digest := sha256.Sum256([]byte(text))
 	switch key := cert.PublicKey.(type) {
 	case *rsa.PublicKey:
-		return key.N.BitLen() >= 2048 && rsa.VerifyPKCS1v15(key, crypto.SHA256, digest[:], signature) == nil
+		return key.N.BitLen() >= 2048 && key.N.BitLen() <= mostRSA && rsa.VerifyPKCS1v15(key, crypto.SHA256, digest[:], signature) == nil
 	case *ecdsa.PublicKey:
 		return key.Curve == elliptic.P256() && len(signature) == 64 &&
 			ecdsa.Verify(key, digest[:], new(big.Int).SetBytes(signature[:32]), new(big.Int).SetBytes(signature[32:]))
@@ -191,20 +197,21 @@ func (a *Authorities) check(cert *x509.Certificate, now time.Time) error {
 	}
 	chain := chains[0]
 	for i, c := range chain[:len(chain)-1] {
-		by := chain[i+1]
-		var current *x509.RevocationList
+		by, current := chain[i+1], false
 		for _, l := range lists {
-			if bytes.Equal(l.RawIssuer, by.RawSubject) && !now.Before(l.ThisUpdate) && now.Before(l.NextUpdate) && l.CheckSignatureFrom(by) == nil {
-				current = l
+			if !bytes.Equal(l.RawIssuer, by.RawSubject) || now.Before(l.ThisUpdate) || !now.Before(l.NextUpdate) || l.CheckSignatureFrom(by) != nil {
+				continue
+			}
+			// There may be several, an old one beside a new one: each counts.
+			current = true
+			for _, r := range l.RevokedCertificateEntries {
+				if r.SerialNumber.Cmp(c.SerialNumber) == 0 {
+					return ErrCertRevoked
+				}
 			}
 		}
-		if current == nil {
+		if !current {
 			return fmt.Errorf("%w: certificate.crl holds no revocation list of %s that is in force", ErrAway, by.Subject)
-		}
-		for _, r := range current.RevokedCertificateEntries {
-			if r.SerialNumber.Cmp(c.SerialNumber) == 0 {
-				return ErrCertRevoked
-			}
 		}
 	}
 	return nil
@@ -244,6 +251,11 @@ func (a *Authorities) revocations() ([]*x509.RevocationList, error) {
 		l, err := x509.ParseRevocationList(der)
 		if err != nil {
 			return nil, fmt.Errorf("certificate.crl: %s: %w", a.lists, err)
+		}
+		// One for some certificates or for changes only would say of all others that
+		// they are good (RFC 5280, section 5.2).
+		if i := slices.IndexFunc(l.Extensions, func(e pkix.Extension) bool { return e.Critical }); i >= 0 {
+			return nil, fmt.Errorf("certificate.crl: %s: a list is no complete one (critical extension %s): fetch the authority's complete list", a.lists, l.Extensions[i].Id)
 		}
 		lists = append(lists, l)
 	}

@@ -1,16 +1,24 @@
 package identity_test
 
 import (
+	"bytes"
 	"crypto"
 	"crypto/ecdsa"
 	"crypto/elliptic"
 	"crypto/rand"
 	"crypto/rsa"
 	"crypto/sha256"
+	"crypto/x509"
+	"crypto/x509/pkix"
+	"encoding/asn1"
 	"encoding/base64"
+	"encoding/pem"
 	"errors"
+	"io"
+	"math/big"
 	"os"
 	"path/filepath"
+	"slices"
 	"testing"
 	"time"
 
@@ -68,6 +76,8 @@ func answer(t *testing.T, cert []byte, key crypto.Signer, a *identity.Attempt) s
 			t.Fatal(err2)
 		}
 		signature = append(r.FillBytes(make([]byte, 32)), s.FillBytes(make([]byte, 32))...)
+	case *long:
+		signature, err = key.Sign(nil, digest[:], crypto.SHA256)
 	}
 	if err != nil {
 		t.Fatal(err)
@@ -91,6 +101,28 @@ func (o *office) certify(t *testing.T, name, birth string, key crypto.Signer) []
 		t.Fatal(err)
 	}
 	return cert
+}
+
+// long is an RSA key that takes no time to find: its modulus is a Mersenne
+// prime, of 9689 bits.
+type long struct{ rsa.PublicKey }
+
+func longKey() *long {
+	one := big.NewInt(1)
+	return &long{rsa.PublicKey{N: new(big.Int).Sub(new(big.Int).Lsh(one, 9689), one), E: 65537}}
+}
+
+func (k *long) Public() crypto.PublicKey { return &k.PublicKey }
+
+// Sign implements crypto.Signer: RSASSA-PKCS1-v1_5 (RFC 8017, section 8.2.1).
+func (k *long) Sign(_ io.Reader, digest []byte, _ crypto.SignerOpts) ([]byte, error) {
+	prefix := []byte{0x00, 0x30, 0x31, 0x30, 0x0d, 0x06, 0x09, 0x60, 0x86, 0x48, 0x01, 0x65, 0x03, 0x04, 0x02, 0x01, 0x05, 0x00, 0x04, 0x20}
+	padded := bytes.Repeat([]byte{0xff}, (k.N.BitLen()+7)/8)
+	padded[0], padded[1] = 0, 1
+	copy(padded[len(padded)-len(prefix)-len(digest):], slices.Concat(prefix, digest))
+	order := new(big.Int).Sub(k.N, big.NewInt(1))
+	d := new(big.Int).ModInverse(big.NewInt(int64(k.E)), order)
+	return new(big.Int).Exp(new(big.Int).SetBytes(padded), d, k.N).FillBytes(padded), nil
 }
 
 func TestCertificate(t *testing.T) {
@@ -136,6 +168,7 @@ func TestCertificateRefused(t *testing.T) {
 		"another date of birth": {o.certify(t, "홍길동", "1990-03-02", key), key, 0, identity.ErrCertOther},
 		"another's key":         {good, other, 0, identity.ErrCertUnfit},
 		"a weak key":            {o.certify(t, "홍길동", "1990-03-01", weak), weak, 0, identity.ErrCertUnfit},
+		"a key too long":        {o.certify(t, "홍길동", "1990-03-01", longKey()), longKey(), 0, identity.ErrCertUnfit},
 		"no certificate":        {[]byte("junk"), key, 0, identity.ErrCertUnfit},
 	} {
 		a := o.begin(t)
@@ -211,6 +244,70 @@ func TestRevocationList(t *testing.T) {
 	}
 	if _, err := o.method.Authorities.Until(t0.AddDate(20, 0, 0)); err == nil {
 		t.Error("a list that has run out holds")
+	}
+}
+
+// TestRevocationLists: of several lists of one authority each counts, whatever
+// their order, and one that is not complete makes nobody good.
+func TestRevocationLists(t *testing.T) {
+	o := newOffice(t)
+	key := ecKey(t)
+	cert := o.certify(t, "홍길동", "1990-03-01", key)
+	path := filepath.Join(o.dir, testca.ListFile)
+	read := func(name string) []byte {
+		t.Helper()
+		data, err := os.ReadFile(filepath.Join(o.dir, name))
+		if err != nil {
+			t.Fatal(err)
+		}
+		return data
+	}
+	before := read(testca.ListFile)
+	if err := o.Revoke(t0, cert); err != nil {
+		t.Fatal(err)
+	}
+	after := read(testca.ListFile)
+
+	// The authority's list for one of its distribution points.
+	signer, _ := pem.Decode(read(testca.CertificateFile))
+	private, _ := pem.Decode(read("ca.key"))
+	by, err := x509.ParseCertificate(signer.Bytes)
+	if err != nil {
+		t.Fatal(err)
+	}
+	with, err := x509.ParsePKCS8PrivateKey(private.Bytes)
+	if err != nil {
+		t.Fatal(err)
+	}
+	part, err := x509.CreateRevocationList(rand.Reader, &x509.RevocationList{
+		Number: big.NewInt(1), ThisUpdate: t0, NextUpdate: t0.Add(time.Hour),
+		ExtraExtensions: []pkix.Extension{{Id: asn1.ObjectIdentifier{2, 5, 29, 28}, Critical: true, Value: []byte{0x30, 0x00}}},
+	}, by, with.(crypto.Signer))
+	if err != nil {
+		t.Fatal(err)
+	}
+	for name, tt := range map[string]struct {
+		lists [][]byte
+		want  error
+	}{
+		"old and new": {[][]byte{before, after}, identity.ErrCertRevoked},
+		"new and old": {[][]byte{after, before}, identity.ErrCertRevoked},
+		"a part":      {[][]byte{part}, identity.ErrAway},
+	} {
+		var file []byte
+		for _, der := range tt.lists {
+			file = append(file, pem.EncodeToMemory(&pem.Block{Type: "X509 CRL", Bytes: der})...)
+		}
+		if err := os.WriteFile(path, file, 0o600); err != nil {
+			t.Fatal(err)
+		}
+		a := o.begin(t)
+		if _, err := o.method.Check(t.Context(), t0, a, answer(t, cert, key, a)); !errors.Is(err, tt.want) {
+			t.Errorf("%s: %v, want %v", name, err, tt.want)
+		}
+		if _, err := o.method.Authorities.Until(t0); (err != nil) != (tt.want == identity.ErrAway) {
+			t.Errorf("%s: %v", name, err)
+		}
 	}
 }
 
