@@ -451,14 +451,15 @@ func TestAim(t *testing.T) {
 		ended(true)
 		// It is left open: five minutes, and the kiosk is told meanwhile that it goes on.
 		start()
-		before := len(r.aims)
+		told := func() int { r.mu.Lock(); defer r.mu.Unlock(); return len(r.aims) }
+		before := told()
 		for range 290 {
 			time.Sleep(time.Second)
 			r.s.Aimed(picture, qr.Finding{})
 			b.get("/aim/frame?after=0")
 		}
 		ended(false)
-		if n := len(r.aims) - before; n < 20 || n > 40 {
+		if n := told() - before; n < 20 || n > 40 {
 			t.Errorf("the kiosk was told %d times in 290 s that aim mode goes on", n)
 		}
 		for range 11 {
@@ -466,7 +467,10 @@ func TestAim(t *testing.T) {
 			b.get("/aim/frame?after=0")
 		}
 		ended(true)
-		if slices.ContainsFunc(r.s.aim.gray.Pix, func(p byte) bool { return p != 0 }) {
+		r.s.aim.mu.Lock()
+		last := slices.Clone(r.s.aim.gray.Pix)
+		r.s.aim.mu.Unlock()
+		if slices.ContainsFunc(last, func(p byte) bool { return p != 0 }) {
 			t.Error("the last picture is kept")
 		}
 		start()
