@@ -179,7 +179,7 @@ func (c *call) state() State {
 	}
 	if f := c.visit.Flow; f != nil && f.Attempt != nil {
 		st.Attempt = &Waiting{Method: f.Method, Left: max(0, f.Attempt.Until.Sub(c.now).Milliseconds()), Number: f.Attempt.Number, Tries: f.Attempt.Tries}
-		if f.Method == byCertificate {
+		if f.Attempt.Method == byCertificate { // another's code is a secret
 			st.Attempt.Signed = identity.SignedText(f.Attempt.Asker, f.Attempt.Code)
 		}
 	}

@@ -94,6 +94,21 @@ func TestByCertificate(t *testing.T) {
 	if _, body := p.get(t, "/b/nv"); !strings.Contains(body, "인증서로 인증") {
 		t.Error("the verification is not among the recent ones")
 	}
+	// An attempt by SMS is none by certificate: its code is not told.
+	r := h.phone(t)
+	r.consent(t, "nv", "identity")
+	r.goes(t, "/b/nv/identity/choose", values("method", "sms"), "/b/nv/identity")
+	r.goes(t, "/b/nv/identity/sms", hong.sms(), "/b/nv/identity")
+	code := h.lastCode(t, hong.phone)
+	for _, in := range []url.Values{nil, bare, {"name": {"홍"}, "agree": ticks}} {
+		if _, body := r.post(t, "/b/nv/identity/certificate", in); strings.Contains(body, code) {
+			t.Errorf("the page tells the code that was sent: %s", signedText.FindString(body))
+		}
+	}
+	if _, state := r.get(t, "/v1/b/nv"); strings.Contains(state, code) {
+		t.Errorf("an app is told the code that was sent: %s", state)
+	}
+	r.goes(t, "/b/nv/identity/check", values("code", code), "/b/nv/device")
 	// No other brand believes that authority, and none offers the way without one.
 	q := h.phone(t)
 	q.consent(t, "kko", "identity")

@@ -77,7 +77,7 @@ func (c *call) begin(kind string, in url.Values) error {
 		return refuse(http.StatusUnprocessableEntity, "err_form")
 	}
 	f := c.begun()
-	f.Method = method
+	f.Method, f.Attempt = method, nil // an attempt of another way is not this one's
 	given, err := c.identityAgreed(in)
 	if err != nil {
 		return err

@@ -100,7 +100,7 @@ func (c *call) identityView(v *view) (page string, err error) {
 		return "form_" + f.Method, nil
 	}
 	v.Left = max(0, f.Attempt.Until.Sub(c.now).Milliseconds())
-	if f.Method == byCertificate {
+	if f.Attempt.Method == byCertificate { // another's code is a secret
 		v.Signed = identity.SignedText(f.Attempt.Asker, f.Attempt.Code)
 	}
 	if f.Attempt.Number != "" {
