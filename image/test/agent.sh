@@ -22,11 +22,11 @@ fi
 log() { journalctl -q -o cat -u munjigi-kiosk --no-pager; }
 until log | grep -q 'accepted'; do
   n=$((n + 1))
-  [ "${said:-}" ] || [ ! -e /var/lib/munjigi/bundle.cbor ] || { said=1; say enrolled; say room; }
+  [ "${said:-}" ] || [ ! -e /var/lib/munjigi/bundle.cbor ] || { said=1; say enrolled; }
   [ $((n % 30)) != 0 ] || log | tail -n 3
   sleep 1
 done
-[ "${said:-}" ] || { say enrolled; say room; }
+[ "${said:-}" ] || { say enrolled; }
 say "accepted: $(log | grep accepted | tail -n 1)"
 say "memory: $(grep VmRSS /proc/$(systemctl show -P MainPID munjigi-kiosk)/status | tr -s '\t ' ' '); failed units: $(systemctl --failed --no-legend --plain | tr '\n' ';')"
 case "$slot $version $(cat /data/update/tried 2>/dev/null)" in
