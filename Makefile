@@ -12,7 +12,7 @@ NEED_DB  := postgresql
 NEED_WEB := chromium fonts-nanum
 
 .DEFAULT_GOAL := help
-.PHONY: help run test build lint vuln fuzz bench bench-long golden prove vectors prompts test-opencv bench-qr hil packages packages-twice image need need-db need-web clean
+.PHONY: help run test build lint vuln fuzz bench bench-long golden prove vectors prompts test-opencv bench-qr hil packages packages-twice image image-test need need-db need-web clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -90,6 +90,9 @@ packages-twice: need ## the same, and once more from a clone elsewhere: not a by
 
 image: need ## the flashable image and the update bundle in out/image (root; Debian for arm64 is fetched once)
 	@image/build.sh
+
+image-test: need ## boot that image under QEMU: a pass, an update, a rollback, CUTS=3 pulled plugs (half an hour; root)
+	@image/test.sh $(or $(CUTS),3)
 
 golden: need ## write golden files anew; look at them before you commit
 	$(GO) test ./pass ./display ./reader/camera/virtual -update
