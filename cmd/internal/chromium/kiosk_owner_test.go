@@ -102,6 +102,12 @@ func (d *door) address() string {
 func (d *door) visitor() kiosk.Verdict {
 	d.t.Helper()
 	d.show()
+	return d.answered()
+}
+
+// answered waits until somebody has been told an answer.
+func (d *door) answered() kiosk.Verdict {
+	d.t.Helper()
 	for {
 		select {
 		case e := <-d.events:
@@ -216,8 +222,9 @@ func TestKioskOwner(t *testing.T) {
 	look(t, p, "kiosk-mirror")
 	d.board.Show("")
 	until(t, p, `document.getElementById("words").textContent.length > 0`)
-	go d.visitor()
+	d.show()
 	until(t, p, `document.getElementById("words").textContent.includes("인증되었습니다")`)
+	d.answered()
 	look(t, p, "kiosk-mirror-accepted")
 	for _, health := range []string{"접종", "vaccin", "doses"} {
 		if strings.Contains(strings.ToLower(p.Text("body")), health) {
