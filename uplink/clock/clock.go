@@ -160,9 +160,12 @@ func (c *Clock) vouched(now time.Time) bool {
 	return fresh(now, c.confirmed) || !c.old && fresh(now, c.signed)
 }
 
+// fresh says whether a witness's word still holds: for Trusted, and for a clock
+// that has run on since and was not set by somebody else.
 func fresh(now, witnessed time.Time) bool {
 	since := now.Sub(witnessed) // by the monotonic clock, where both carry it
-	return !witnessed.IsZero() && since >= 0 && since < Trusted
+	set := now.Round(0).Sub(witnessed.Round(0)) - since
+	return !witnessed.IsZero() && since >= 0 && since < Trusted && set.Abs() < Tolerance
 }
 
 // Sure says whether the clock is relied on at this moment without the
