@@ -38,7 +38,9 @@ func (r *rig) measure(ctx context.Context, key ed25519.PrivateKey, g *gaze) erro
 		}
 		wait(ctx, time.Second+time.Duration(i%7)*37*time.Millisecond, func() bool { return false })
 		w := &row{kind: fmt.Sprint("visitor ", i+1), want: string(kiosk.Accepted), picture: 1, unseen: true}
-		g.arm()
+		if err := g.arm(ctx); err != nil {
+			return err
+		}
 		if err := r.visitor(ctx, w, pictures, ""); err != nil {
 			return err
 		}

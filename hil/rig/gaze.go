@@ -4,6 +4,7 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"image"
 	"os"
@@ -46,8 +47,8 @@ func newGaze(device string, size image.Point, painter *display.Painter, scene di
 	next:
 		for x := 8; x < size.X; x += size.X / 16 {
 			c := want.RGBAAt(x, y)
-			if max(c.R, c.G, c.B)-min(c.R, c.G, c.B) < 40 {
-				continue // the live picture may have any grey
+			if max(c.R, c.G, c.B)-min(c.R, c.G, c.B) < 90 {
+				continue // the live picture has any grey, and the ground around it
 			}
 			for _, o := range others {
 				if d := o.RGBAAt(x, y); near(c.R, d.R) && near(c.G, d.G) && near(c.B, d.B) {
@@ -95,11 +96,20 @@ func (g *gaze) changed() bool {
 	return false
 }
 
-// arm begins to look.
-func (g *gaze) arm() {
+// arm begins to look, when the last visitor's answer has gone.
+func (g *gaze) arm(ctx context.Context) error {
+	shown := func() bool {
+		g.mu.Lock()
+		defer g.mu.Unlock()
+		return g.changed()
+	}
+	if !wait(ctx, 20*time.Second, func() bool { return !shown() }) {
+		return errors.New("the screen does not go back to what it shows between visitors")
+	}
 	g.mu.Lock()
 	defer g.mu.Unlock()
 	g.armed, g.at = true, time.Time{}
+	return nil
 }
 
 // seen is when the first place had changed, zero if none has.

@@ -353,7 +353,7 @@ func (r *rig) registered(ctx context.Context, rows []*row) (faults []string) {
 			want = append(want, w)
 		}
 	}
-	first := rows[0].from.UnixMilli()
+	first := began.UnixMilli() // no row's: its clock may have been set
 	var scans []int64
 	wait(ctx, 15*time.Second, func() bool {
 		scans, err = scanned(ctx, db, first)
