@@ -50,8 +50,8 @@ func (k *Kiosk) attend(ctx context.Context) error {
 				if now.Sub(pressed[e]) < pressedOnce {
 					continue
 				}
-				pressed[e] = now
 				k.press(ctx, e)
+				pressed[e] = time.Now() // what was pushed while the disk was slow is the same push, too
 			case lines.Arrived:
 				greet.Reset(greets)
 			case lines.Left:

@@ -51,12 +51,12 @@ const (
 	settled = 12 * time.Second
 	rests   = 0.015
 	// stale is how long after a code that was too old the next one like it is the
-	// same visitor's, and asked how long the screen remedies for a new one then.
+	// same visitor's, and asked how long the screen asks for a new one then.
 	stale = 30 * time.Second
 	asked = 10 * time.Second
 )
 
-// remedies is what each problem remedies of the visitor. Where a lens has no focus of its
+// remedies is what helps against each problem. Where a lens has no focus of its
 // own, as most at doors, blurred means too near.
 var remedies = map[qr.Problem]display.Hint{
 	qr.TooSmall: display.Closer, qr.TooLarge: display.Farther, qr.OutOfFocus: display.Farther,

@@ -81,6 +81,20 @@ func TestStaffButton(t *testing.T) {
 	})
 }
 
+// TestStaffButtonOnSlowDisk is pushed again by somebody who waits: the pushes
+// that queue up meanwhile let nobody else in.
+func TestStaffButtonOnSlowDisk(t *testing.T) {
+	bubble(t, setting{}, func(t *testing.T, r *rig) {
+		r.keeper.slow = 4 * time.Second
+		for range 3 {
+			go func() { r.events <- lines.StaffPressed }()
+		}
+		time.Sleep(20 * time.Second)
+		r.wantStaff(1)
+		r.wantSaid(audio.Wait, audio.StaffAdmitted)
+	})
+}
+
 // TestStaffButtonOnBadDisk fails the count: the door stays shut.
 func TestStaffButtonOnBadDisk(t *testing.T) {
 	bubble(t, setting{}, func(t *testing.T, r *rig) {
@@ -237,6 +251,16 @@ func TestAskedToRenew(t *testing.T) {
 		}
 		r.show(r.pass(4, -time.Minute, nil))
 		r.wantSaid(audio.Expired, audio.Renew, audio.Accepted, audio.Expired)
+	})
+}
+
+// TestRenewIsHeard holds that a second old code is answered while the first one's
+// answer sounds, to which the hint's prompt would give way.
+func TestRenewIsHeard(t *testing.T) {
+	bubble(t, setting{}, func(t *testing.T, r *rig) {
+		r.hold(500*time.Millisecond, r.pass(1, -time.Minute, nil))
+		r.hold(500*time.Millisecond, r.pass(2, -time.Minute, nil))
+		r.wantSaid(audio.Expired, audio.Expired)
 	})
 }
 

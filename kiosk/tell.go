@@ -23,8 +23,8 @@ func (k *Kiosk) tell(ctx context.Context, r ruling, at, decoded time.Time) {
 		k.parts.Lines.Signal(a.signal)
 	}
 	state, prompt := display.State{Seconds: r.seconds, Staff: r.staff, StaffOpen: r.staff != nil && k.cfg.Corner == CornerAtOnce, Flash: k.parts.Muted()}, a.prompt
-	if r.renew {
-		state.Hint, prompt = display.Renew, audio.Renew
+	if r.renew && !k.speech.busy() { // a hint's prompt gives way to the answer that sounds
+		prompt = audio.Renew
 	}
 	k.face.verdict(a, state, event.At)
 	if a.signal == lines.Accept {
