@@ -117,6 +117,13 @@ func TestByCertificate(t *testing.T) {
 	if slices.Contains(newHouse(t).brands["nv"].Methods, "certificate") {
 		t.Error("a certificate is offered where nobody's is believed")
 	}
+	// Restarted without the way that somebody has begun: they choose anew.
+	w := h.phone(t)
+	w.consent(t, "nv", "identity")
+	w.goes(t, "/b/nv/identity/choose", values("method", "certificate"), "/b/nv/identity")
+	w.goes(t, "/b/nv/identity/certificate", hong.sms(), "/b/nv/identity")
+	delete(s.certificate, "nv")
+	w.goes(t, "/b/nv/identity/check", answer("홍길동", "1990-03-01"), "/b/nv/identity")
 }
 
 // TestCarrierAway holds what a visitor is told when the carriers do not answer.

@@ -137,11 +137,15 @@ func (c *call) check(in url.Values) error {
 	if !c.wanted() || f == nil || f.Attempt == nil {
 		return nil
 	}
+	method := c.s.method(c.brand, f.Method)
+	if method == nil { // the brand's configuration has changed since
+		return c.cancel(in)
+	}
 	answer := in.Get("code")
 	if f.Method == byCertificate {
 		answer = in.Get("certificate") + "." + in.Get("signature")
 	}
-	id, err := c.s.method(c.brand, f.Method).Check(c.r.Context(), c.now, f.Attempt, answer)
+	id, err := method.Check(c.r.Context(), c.now, f.Attempt, answer)
 	if errors.Is(err, identity.ErrAway) {
 		c.s.Log.Error("an identity is not verified: somebody who must be asked does not answer", "brand", c.brand.ID, "method", f.Method, "error", err)
 	}

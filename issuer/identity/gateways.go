@@ -34,7 +34,8 @@ func (g *HTTPGateway) Send(ctx context.Context, number, text string) error {
 
 // HTTPSubscribers asks the carriers' data source over HTTP: POST the Identity
 // as JSON, with the token as a bearer's. 200 brings {"match": true}, or false
-// where the carrier knows the line otherwise; 404, that it knows no such line.
+// where the carrier knows the line otherwise, or knows no such line. A 404 says
+// nothing of the person: the address may be wrong.
 type HTTPSubscribers struct {
 	URL, Token string
 	Client     *http.Client // with a timeout
@@ -53,8 +54,6 @@ func (s *HTTPSubscribers) Confirm(ctx context.Context, id Identity) error {
 	defer resp.Body.Close()
 	body, err := io.ReadAll(io.LimitReader(resp.Body, maxAnswer))
 	switch {
-	case resp.StatusCode == http.StatusNotFound:
-		return ErrMismatch
 	case resp.StatusCode != http.StatusOK:
 		return fmt.Errorf("%w: the carriers answer %s", ErrAway, resp.Status)
 	case err != nil:

@@ -37,7 +37,7 @@ func TestHTTPSubscribers(t *testing.T) {
 	}{
 		"yes":              {200, `{"match": true}`, nil},
 		"no":               {200, `{"match": false}`, ErrMismatch},
-		"no such line":     {404, ``, ErrMismatch},
+		"a wrong address":  {404, ``, ErrAway},
 		"neither":          {200, `{}`, ErrAway},
 		"something else":   {200, `<html>`, ErrAway},
 		"a captive portal": {204, ``, ErrAway},
