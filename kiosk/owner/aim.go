@@ -122,6 +122,23 @@ func (s *Server) endAim() {
 	}
 }
 
+func (s *Server) aimPage(w http.ResponseWriter, r *http.Request, v *visit) error {
+	return s.show(w, r, v, http.StatusOK, "aim", s.aim.left())
+}
+
+func (s *Server) startAim(w http.ResponseWriter, r *http.Request, _ *visit) error {
+	s.aim.start()
+	s.Aimer.Aim(true)
+	s.Log.Info("aim mode begins: nobody is admitted until it ends")
+	http.Redirect(w, r, "/aim", http.StatusSeeOther)
+	return nil
+}
+
+func (s *Server) stopAim(w http.ResponseWriter, r *http.Request, _ *visit) error {
+	s.endAim()
+	return back(w, r, "/aim", "aimed")
+}
+
 // Aimed takes a picture while aim mode is on, with what the reader found in it.
 // It is called on the frame path: it copies at most one picture in 120 ms, made
 // smaller, into a buffer that it keeps.

@@ -8,6 +8,7 @@ import (
 	"net"
 	"net/netip"
 	"slices"
+	"strconv"
 	"strings"
 	"sync"
 	"time"
@@ -221,4 +222,14 @@ func Addresses() (out []string) {
 		out = append(out, ip.String())
 	}
 	return out
+}
+
+// port is that of the page, ":8443".
+func port(s *Server) string {
+	s.names.mu.Lock()
+	defer s.names.mu.Unlock()
+	if s.names.port == 0 || s.names.port == 443 {
+		return ""
+	}
+	return ":" + strconv.Itoa(s.names.port)
 }
