@@ -131,10 +131,16 @@ func TestVolume(t *testing.T) {
 		loud(0.09)
 		v.SetMuted(true)
 		loud(0)
-		if !v.Muted() || v.Volume() != 30 {
-			t.Errorf("muted %v, volume %d", v.Muted(), v.Volume())
+		if !v.Muted() || !v.Inaudible() || v.Volume() != 30 {
+			t.Errorf("muted %v, inaudible %v, volume %d", v.Muted(), v.Inaudible(), v.Volume())
 		}
 		v.SetMuted(false)
+		if v.Inaudible() {
+			t.Error("at volume 30 nothing is heard")
+		}
+		if v.SetVolume(0); !v.Inaudible() {
+			t.Error("at volume 0 something is heard")
+		}
 		at(7, 0)
 		loud(0.25)
 		// In the middle of a prompt the change is spread over a block.

@@ -119,17 +119,7 @@ type utterance struct {
 // New loads the prompts. A broken file in cfg.Dir is a warning in the log and
 // in Warnings, not an error; a wrong setting is an error that names its key.
 func New(cfg Config, log *slog.Logger) (*Voice, error) {
-	out, err := newOutput(cfg.Output)
-	if err != nil {
-		return nil, err
-	}
-	if cfg.Volume < 0 || cfg.Volume > 100 {
-		return nil, fmt.Errorf("sound.volume = %d: give 0 to 100", cfg.Volume)
-	}
-	if cfg.QuietVolume < 0 || cfg.QuietVolume > 100 {
-		return nil, fmt.Errorf("sound.quiet_volume = %d: give 0 to 100", cfg.QuietVolume)
-	}
-	quiet, err := parseHours(cfg.Quiet)
+	out, quiet, err := cfg.parse()
 	if err != nil {
 		return nil, err
 	}
@@ -153,6 +143,26 @@ func New(cfg Config, log *slog.Logger) (*Voice, error) {
 		ready: make(chan struct{}), wake: make(chan struct{}, 1),
 		state: State{Text: "not opened yet", Off: out == nil},
 	}, nil
+}
+
+// Check says which setting is wrong, by its key, and what to give.
+func (c Config) Check() error {
+	_, _, err := c.parse()
+	return err
+}
+
+func (c Config) parse() (out output, quiet hours, err error) {
+	if c.Volume < 0 || c.Volume > 100 {
+		return nil, quiet, fmt.Errorf("sound.volume = %d: give 0 to 100", c.Volume)
+	}
+	if c.QuietVolume < 0 || c.QuietVolume > 100 {
+		return nil, quiet, fmt.Errorf("sound.quiet_volume = %d: give 0 to 100", c.QuietVolume)
+	}
+	if quiet, err = parseHours(c.Quiet); err != nil {
+		return nil, quiet, err
+	}
+	out, err = newOutput(c.Output)
+	return out, quiet, err
 }
 
 func newOutput(name string) (output, error) {

@@ -91,6 +91,9 @@ func (v *Voice) Muted() bool {
 	return v.muted
 }
 
+// Inaudible tells whether nothing is heard by choice: muted, or at volume 0.
+func (v *Voice) Inaudible() bool { return v.gain() == 0 }
+
 // gain is the amplitude now, 0 to 1: the square of the volume, so that the ear
 // hears even steps.
 func (v *Voice) gain() float64 {

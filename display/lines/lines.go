@@ -22,6 +22,7 @@ package lines
 
 import (
 	"context"
+	"fmt"
 	"log/slog"
 	"sync"
 	"time"
@@ -95,6 +96,21 @@ type Config struct {
 	// with PresenceLow.
 	Presence    string
 	PresenceLow bool
+}
+
+// Check says whether two parts share a line, which none of them could use then.
+func (c Config) Check() error {
+	taken := map[string]string{}
+	for _, p := range []struct{ part, name string }{
+		{"green", c.Green}, {"red", c.Red}, {"buzzer", c.Buzzer}, {"door", c.Door}, {"interlock", c.Interlock},
+		{"staff_button", c.StaffButton}, {"help_button", c.HelpButton}, {"presence", c.Presence},
+	} {
+		if other := taken[p.name]; p.name != "" && other != "" {
+			return fmt.Errorf("gpio.%s and gpio.%s are both %q: give each part a line of its own", p.part, other, p.name)
+		}
+		taken[p.name] = p.part
+	}
+	return nil
 }
 
 // Line is one configured line.

@@ -1,6 +1,7 @@
 package device
 
 import (
+	"errors"
 	"fmt"
 	"path/filepath"
 	"strings"
@@ -139,8 +140,6 @@ func (c *Config) check() error {
 		return fmt.Errorf("camera.width and camera.height are %d and %d: give 1 to %d", c.Camera.Width, c.Camera.Height, camera.MaxSide)
 	case c.Camera.FPS < 0 || c.Camera.FPS > 240:
 		return fmt.Errorf("camera.fps is %d: give 1 to 240", c.Camera.FPS)
-	case c.Sound.Volume < 0 || c.Sound.Volume > 100:
-		return fmt.Errorf("sound.volume is %d: give 0 to 100", c.Sound.Volume)
 	case c.Clock.Unsure != "refuse" && c.Clock.Unsure != "admit":
 		return fmt.Errorf("clock.unsure is %q: give \"refuse\" or \"admit\"", c.Clock.Unsure)
 	case c.Clock.Skew < 0 || c.Clock.Skew > 10*time.Second:
@@ -163,7 +162,7 @@ func (c *Config) check() error {
 			return err
 		}
 	}
-	if err := c.checkOwner(); err != nil {
+	if err := errors.Join(c.voiceConfig().Check(), c.LinesConfig().Check(), c.checkOwner()); err != nil {
 		return err
 	}
 	return c.level(new(slogLevel))

@@ -151,7 +151,7 @@ func New(c Config, o Options) (*Device, error) {
 	d.Kiosk = kiosk.New(kiosk.Config{
 		Skew: c.Clock.Skew, AdmitUnsure: c.Clock.Unsure == "admit", Staff: c.Kiosk.Staff, Corner: c.corner(), AimTone: c.Kiosk.AimTone,
 	}, kiosk.Parts{
-		Frames: d.Camera, Decoder: reader, Findings: reader, Adjuster: adjuster, Trust: d.Trust, Journal: d.Journal, Voice: d.Voice, Screen: d.Screen, Lines: d.Lines, Events: d.Lines.Events(), Muted: d.Voice.Muted, Aimed: aimed,
+		Frames: d.Camera, Decoder: reader, Findings: reader, Adjuster: adjuster, Trust: d.Trust, Journal: d.Journal, Voice: d.Voice, Screen: d.Screen, Lines: d.Lines, Events: d.Lines.Events(), Muted: d.Voice.Inaudible, Aimed: aimed,
 		Clock: d.Clock, Facility: d.kind, Enrol: enroller{d}, Status: d.Status, Observe: o.Observe, Now: d.now, Log: o.Log,
 	})
 	return d, nil
@@ -247,8 +247,13 @@ func (c *Config) NewLink(adopt func(*enrol.Identity) error, keys func() []ed2551
 
 // NewVoice is the loudspeaker and its prompts.
 func (c *Config) NewVoice(log *slog.Logger) (*audio.Voice, error) {
+	return audio.New(c.voiceConfig(), log)
+}
+
+// voiceConfig is the sound part in the voice's own terms.
+func (c *Config) voiceConfig() audio.Config {
 	s := c.Sound
-	return audio.New(audio.Config{Output: s.Output, Dir: s.Prompts, Languages: c.Screen.Languages, Volume: s.Volume, Quiet: s.Quiet, QuietVolume: s.QuietVolume}, log)
+	return audio.Config{Output: s.Output, Dir: s.Prompts, Languages: c.Screen.Languages, Volume: s.Volume, Quiet: s.Quiet, QuietVolume: s.QuietVolume}
 }
 
 // LinesConfig is the gpio part in the lines' own terms.
