@@ -45,7 +45,7 @@ func run(ctx context.Context, args []string) error {
 	case len(args) == 1 && args[0] == "confirm":
 		return confirm(ctx)
 	case len(args) == 1 && args[0] == "update":
-		return poll(ctx, time.Now())
+		return poll(ctx, time.Now)
 	case len(args) == 2 && args[0] == "update":
 		return install(ctx, args[1])
 	}

@@ -163,13 +163,20 @@ func TestFetch(t *testing.T) {
 	}))
 	defer s.Close()
 	dir := t.TempDir()
-	for _, want := range []bool{true, false} {
-		if fresh, err := fetch(t.Context(), s.Client(), s.URL, dir); err != nil || fresh != want {
-			t.Errorf("got %v, %v", fresh, err)
+	bundle := filepath.Join(dir, "munjigi.raucb")
+	for range 2 { // a cut between them: it waits still
+		if waits, err := fetch(t.Context(), s.Client(), s.URL, dir); err != nil || !waits {
+			t.Errorf("got %v, %v", waits, err)
+		}
+		if b, err := os.ReadFile(bundle); err != nil || string(b) != text {
+			t.Errorf("got %q, %v", b, err)
 		}
 	}
-	if b, err := os.ReadFile(filepath.Join(dir, "munjigi.raucb")); err != nil || string(b) != text {
-		t.Errorf("got %q, %v", b, err)
+	if err := os.Remove(bundle); err != nil { // installed, or bad
+		t.Fatal(err)
+	}
+	if waits, err := fetch(t.Context(), s.Client(), s.URL, dir); err != nil || waits || exists(bundle) {
+		t.Errorf("what was looked at is brought again: %v, %v", waits, err)
 	}
 	tag = ""
 	if _, err := fetch(t.Context(), s.Client(), s.URL, dir); err == nil {

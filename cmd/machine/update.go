@@ -30,26 +30,28 @@ const largest = 320 << 20
 // poll looks for a bundle at update.url and installs it in the hours when that is
 // allowed. The bundle's signature is RAUC's to check, so that a server or network
 // that lies can at most bring nothing.
-func poll(ctx context.Context, now time.Time) error {
+func poll(ctx context.Context, now func() time.Time) error {
 	c, err := machine.Load(filepath.Join("/", settings, "device.toml"))
 	if err != nil {
 		return err
 	}
-	if c.Update.URL == "" || !c.Update.May(now) {
+	if c.Update.URL == "" || !c.Update.May(now()) {
 		return nil
 	}
 	ctx, cancel := context.WithTimeout(ctx, time.Hour)
 	defer cancel()
-	fresh, err := fetch(ctx, http.DefaultClient, c.Update.URL, folder)
-	if err != nil || !fresh {
+	waits, err := fetch(ctx, http.DefaultClient, c.Update.URL, folder)
+	if err != nil || !waits || !c.Update.May(now()) { // a slow network may have brought it too late
 		return err
 	}
 	return errors.Join(install(ctx, bundleFile), os.RemoveAll(bundleFile))
 }
 
 // fetch brings the bundle at url into dir, unless it is the one that was looked
-// at last (RFC 9110, section 13.1.2).
-func fetch(ctx context.Context, client *http.Client, url, dir string) (fresh bool, err error) {
+// at last (RFC 9110, section 13.1.2). It says whether a bundle waits there: this
+// one, or one that came too late or before a cut.
+func fetch(ctx context.Context, client *http.Client, url, dir string) (waits bool, err error) {
+	bundle := filepath.Join(dir, "munjigi.raucb")
 	req, err := http.NewRequestWithContext(ctx, http.MethodGet, url, nil)
 	if err != nil {
 		return false, fmt.Errorf("update.url: %w", err)
@@ -65,14 +67,14 @@ func fetch(ctx context.Context, client *http.Client, url, dir string) (fresh boo
 	switch resp.StatusCode {
 	case http.StatusOK:
 	case http.StatusNotModified, http.StatusNotFound:
-		return false, nil
+		return exists(bundle), nil
 	default:
 		return false, fmt.Errorf("look for an update: the server answers %s", resp.Status)
 	}
 	if err := os.MkdirAll(dir, 0o700); err != nil {
 		return false, fmt.Errorf("make the folder of updates: %w", err)
 	}
-	part := filepath.Join(dir, "munjigi.raucb.part")
+	part := bundle + ".part"
 	f, err := os.Create(part)
 	if err != nil {
 		return false, fmt.Errorf("keep the update: %w", err)
@@ -84,7 +86,7 @@ func fetch(ctx context.Context, client *http.Client, url, dir string) (fresh boo
 	if err = errors.Join(err, f.Sync(), f.Close()); err != nil {
 		return false, errors.Join(fmt.Errorf("fetch the update: %w", err), os.Remove(part))
 	}
-	if err := os.Rename(part, filepath.Join(dir, "munjigi.raucb")); err != nil {
+	if err := os.Rename(part, bundle); err != nil {
 		return false, fmt.Errorf("keep the update: %w", err)
 	}
 	// Looked at, whatever comes of it: a bad bundle is fetched once.
