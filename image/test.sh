@@ -80,6 +80,7 @@ MTOOLS_SKIP_CHECK=1 mcopy -o -i "$work/card.img@@16M" "$work/kiosk.toml" "$work/
 chmod +x "$work/disk/agent.sh"
 
 start() {
+  rm -f "$out/console-now.log" # what the last start said must not count
   qemu-system-aarch64 -M virt -cpu cortex-a53 -smp 2 -m 1024 -accel tcg,thread=multi -bios /usr/lib/u-boot/qemu_arm64/u-boot.bin \
     -drive if=none,id=card,file="$work/card.img",format=raw,cache=writeback -device virtio-blk-pci,drive=card \
     -drive if=none,id=t,file="$work/disk.img",format=raw,readonly=on -device virtio-blk-pci,drive=t \
