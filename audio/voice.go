@@ -13,7 +13,8 @@
 // In Config.Dir, ko/accepted.ogg (or .wav, .mp3) has the words of [Accepted] in
 // Korean, and accepted.ogg those in whatever language is spoken. The prompt's chime
 // is played before them; chime-yes, chime-no, chime-wait, chime-hint and chime-here
-// are replaced in the same way. All are brought to [Loudness].
+// are replaced in the same way, before an owner's words alone. All are brought to
+// [Loudness].
 package audio
 
 import (

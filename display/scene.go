@@ -1,7 +1,7 @@
 // Package display shows the kiosk's state: a [State] is drawn by a [Painter]
 // (pure: same state, same picture) and a [Screen] sends the picture to its
-// [Panel]s: framebuffer, web page, PNG file. Lamps, buzzer, door
-// and buttons are those of package lines.
+// [Panel]s: framebuffer, OLED, web page, PNG file. Lamps, buzzer, door and buttons
+// are those of package lines.
 //
 // Visitors read Korean first and English beside it; every answer has a colour,
 // a shape, words and a next step, and none of them blames anybody.

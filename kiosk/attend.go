@@ -40,7 +40,7 @@ func (k *Kiosk) attend(ctx context.Context) error {
 		case <-ctx.Done():
 			return ctx.Err()
 		case <-greet.C:
-			if now := time.Now(); !k.speech.busy() && time.Since(k.start)-time.Duration(k.noticed.Load()) >= greets && now.Sub(greeted) >= rested {
+			if now := time.Now(); !k.speech.busy() && !k.Aiming() && time.Since(k.start)-time.Duration(k.noticed.Load()) >= greets && now.Sub(greeted) >= rested {
 				greeted = now
 				k.speech.say(audio.Here, nil, nil)
 			}

@@ -228,6 +228,12 @@ func TestGreeting(t *testing.T) {
 		r.press(lines.Left) // went past
 		r.hold(3 * time.Second)
 		r.wantSaid(audio.Here, audio.Accepted)
+
+		time.Sleep(rested)
+		r.k.Aim(true) // nobody is asked for a code that is not judged
+		r.press(lines.Arrived)
+		r.hold(3 * time.Second)
+		r.wantSaid(audio.Here, audio.Accepted)
 	})
 }
 
