@@ -93,7 +93,7 @@ func fetch(ctx context.Context, client *http.Client, url, dir string) (waits boo
 	return true, os.WriteFile(filepath.Join(dir, "tag"), []byte(resp.Header.Get("ETag")), 0o600)
 }
 
-// install installs a bundle that is newer than what runs and starts anew. The old
+// install installs a bundle that is another than what runs, were it older, and starts anew. The old
 // root stays as it is and starts again where the new one does not prove itself.
 func install(ctx context.Context, bundle string) error {
 	if !exists(bundle) {
