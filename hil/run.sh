@@ -280,6 +280,8 @@ for tier; do
   echo "== $tier"
   "$tier" || failed="$failed $tier"
 done
+# Where the image was built (make image).
+[ ! -f "$repo/out/image/size" ] || echo "bench: image.size $(cat "$repo/out/image/size") MB"
 # Last and short, as who reads a log often has its end alone. What "make bench"
 # reads comes before.
 {
