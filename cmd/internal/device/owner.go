@@ -56,6 +56,7 @@ func (d *Device) newOwner(mirror http.Handler, o Options) (err error) {
 	if o.Supervised {
 		options.Restart = d.askRestart
 	}
+	d.welcome.now = o.Now
 	d.Owner, err = owner.New(options)
 	return err
 }
@@ -72,6 +73,8 @@ const welcomeFor = 2 * time.Minute
 // welcome is where the owner's page is and what opens it, for the screen of a
 // device that has just been enrolled. It is kept nowhere else.
 type welcome struct {
+	now func() time.Time
+
 	mu                sync.Mutex
 	address, password string
 	until             time.Time
@@ -93,7 +96,7 @@ func (d *Device) newPassword() {
 	// and the log-in page names other kiosks in the network.
 	d.welcome.address = strings.TrimPrefix(d.Config.OwnersAddress(owner.SharedName), "https://")
 	d.welcome.password = strings.ReplaceAll(password, "-", " ")
-	d.welcome.until = time.Now().Add(welcomeFor)
+	d.welcome.until = d.welcome.now().Add(welcomeFor)
 }
 
 // show is what the screen is to say, empty once it has stood there long enough,
@@ -101,7 +104,7 @@ func (d *Device) newPassword() {
 func (w *welcome) show(page *owner.Server) (address, password string) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	if w.password != "" && (page.Opened() || time.Now().After(w.until)) {
+	if w.password != "" && (page.Opened() || w.now().After(w.until)) {
 		w.address, w.password = "", ""
 	}
 	return w.address, w.password

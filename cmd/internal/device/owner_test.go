@@ -4,7 +4,6 @@ import (
 	"log/slog"
 	"strings"
 	"testing"
-	"testing/synctest"
 	"time"
 
 	"github.com/munjigi/munjigi/display"
@@ -39,35 +38,35 @@ func TestOwnersWords(t *testing.T) {
 
 // TestWelcomeEnds: the password leaves the screen and the memory after a while.
 func TestWelcomeEnds(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		d := &Device{Config: Defaults(), Owner: new(owner.Server), log: slog.New(slog.DiscardHandler)}
-		d.Config.Data = t.TempDir()
-		e := enroller{d}
-		if _, password := e.Welcome(); password != "" {
-			t.Error("a password before the enrolment")
-		}
-		d.newPassword()
-		address, password := e.Welcome()
-		if address != "munjigi.local:8443" || len(password) != 14 {
-			t.Errorf("%q %q", address, password)
-		}
-		if has, err := owner.HasPassword(d.Config.Data); !has || err != nil {
-			t.Errorf("%v, %v", has, err)
-		}
-		time.Sleep(welcomeFor - time.Second)
-		if _, again := e.Welcome(); again != password {
-			t.Errorf("%q", again)
-		}
-		time.Sleep(2 * time.Second)
-		if address, password := e.Welcome(); address != "" || password != "" || d.welcome.password != "" {
-			t.Errorf("after two minutes %q %q", address, password)
-		}
-		d.Owner = nil // no page: no password
-		d.newPassword()
-		if _, password := e.Welcome(); password != "" {
-			t.Error("a password for no page")
-		}
-	})
+	now := t0
+	d := &Device{Config: Defaults(), Owner: new(owner.Server), log: slog.New(slog.DiscardHandler)}
+	d.welcome.now = func() time.Time { return now }
+	d.Config.Data = t.TempDir()
+	e := enroller{d}
+	if _, password := e.Welcome(); password != "" {
+		t.Error("a password before the enrolment")
+	}
+	d.newPassword()
+	address, password := e.Welcome()
+	if address != "munjigi.local:8443" || len(password) != 14 {
+		t.Errorf("%q %q", address, password)
+	}
+	if has, err := owner.HasPassword(d.Config.Data); !has || err != nil {
+		t.Errorf("%v, %v", has, err)
+	}
+	now = now.Add(welcomeFor - time.Second)
+	if _, again := e.Welcome(); again != password {
+		t.Errorf("%q", again)
+	}
+	now = now.Add(2 * time.Second)
+	if address, password := e.Welcome(); address != "" || password != "" || d.welcome.password != "" {
+		t.Errorf("after two minutes %q %q", address, password)
+	}
+	d.Owner = nil // no page: no password
+	d.newPassword()
+	if _, password := e.Welcome(); password != "" {
+		t.Error("a password for no page")
+	}
 }
 
 func TestOwnersAddress(t *testing.T) {
