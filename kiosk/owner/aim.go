@@ -34,6 +34,8 @@ type aim struct {
 	now func() time.Time
 	on  atomic.Bool // read on the frame path before anything else
 
+	turning sync.Mutex // held while it is turned on or off here and at the kiosk, so that both end alike
+
 	mu      sync.Mutex
 	until   time.Time
 	asked   time.Time // when a page last asked for a picture
@@ -105,16 +107,37 @@ func (a *aim) due() (end, renew bool) {
 func (s *Server) watchAim(ctx context.Context) {
 	for ctx.Err() == nil {
 		sleep(ctx, time.Second)
-		switch end, renew := s.aim.due(); {
-		case end || ctx.Err() != nil:
-			s.endAim()
-		case renew:
-			s.Aimer.Aim(true)
-		}
+		s.lookAfterAim(ctx.Err() != nil)
 	}
 }
 
+func (s *Server) lookAfterAim(stopping bool) {
+	s.aim.turning.Lock()
+	defer s.aim.turning.Unlock()
+	switch end, renew := s.aim.due(); {
+	case end || stopping:
+		s.turnOff()
+	case renew:
+		s.Aimer.Aim(true)
+	}
+}
+
+func (s *Server) beginAim() {
+	s.aim.turning.Lock()
+	defer s.aim.turning.Unlock()
+	s.aim.start()
+	s.Aimer.Aim(true)
+	s.Log.Info("aim mode begins: nobody is admitted until it ends")
+}
+
 func (s *Server) endAim() {
+	s.aim.turning.Lock()
+	defer s.aim.turning.Unlock()
+	s.turnOff()
+}
+
+// turnOff is for who holds aim.turning.
+func (s *Server) turnOff() {
 	if s.aim.on.Load() {
 		s.Aimer.Aim(false)
 		s.aim.stop()
@@ -127,9 +150,7 @@ func (s *Server) aimPage(w http.ResponseWriter, r *http.Request, v *visit) error
 }
 
 func (s *Server) startAim(w http.ResponseWriter, r *http.Request, _ *visit) error {
-	s.aim.start()
-	s.Aimer.Aim(true)
-	s.Log.Info("aim mode begins: nobody is admitted until it ends")
+	s.beginAim()
 	http.Redirect(w, r, "/aim", http.StatusSeeOther)
 	return nil
 }
@@ -149,6 +170,9 @@ func (s *Server) Aimed(g *image.Gray, f qr.Finding) {
 	}
 	defer a.mu.Unlock()
 	now := a.now()
+	if !a.on.Load() { // it ended meanwhile, and the last picture is forgotten
+		return
+	}
 	if now.Sub(a.taken) < aimEvery || g.Rect.Empty() {
 		return
 	}

@@ -7,6 +7,7 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"net/url"
+	"runtime"
 	"strings"
 	"sync"
 	"testing"
@@ -103,7 +104,12 @@ func (r *rig) SetMuted(m bool)                           { r.muted = m }
 func (r *rig) Say(p audio.Prompt, _ func(audio.Outcome)) { r.said = append(r.said, p) }
 func (r *rig) State() lines.State                        { return r.lines }
 func (r *rig) Try(t lines.Trial)                         { r.tried = append(r.tried, t) }
-func (r *rig) Aim(on bool)                               { r.mu.Lock(); defer r.mu.Unlock(); r.aims = append(r.aims, on) }
+func (r *rig) Aim(on bool) {
+	r.mu.Lock()
+	r.aims = append(r.aims, on)
+	r.mu.Unlock()
+	runtime.Gosched() // somebody else may be as fast
+}
 
 // browser is one phone with its cookies and address.
 type browser struct {
