@@ -1,8 +1,8 @@
 package owner
 
 import (
-	"net"
 	"net/netip"
+	"slices"
 	"sync"
 	"time"
 )
@@ -14,7 +14,7 @@ const (
 	longestWait    = 15 * time.Minute
 	triesKept      = 24 * time.Hour // after the last
 	mostAddresses  = 512
-	prefixV6       = 64 // bits: what one phone has for itself
+	prefixV6       = 64 // bits: what one has for itself who comes from elsewhere
 	totalForgotten = time.Hour
 )
 
@@ -24,9 +24,19 @@ type guard struct {
 	now func() time.Time
 
 	mu    sync.Mutex
-	by    map[netip.Prefix]*tries
+	by    map[guesser]*tries
 	total tries
 }
+
+// guesser is whom tries are counted for: a browser that has logged in before, by
+// its [device], or else an address. What strangers try makes the known wait for
+// nothing.
+type guesser struct {
+	device  string
+	address netip.Prefix // where device is empty
+}
+
+func (g guesser) known() bool { return g.device != "" }
 
 type tries struct {
 	count int
@@ -53,7 +63,7 @@ func (t *tries) next(now time.Time, free int, forget time.Duration) {
 
 // try counts a try before it is looked at, so that many at once are counted
 // too, and says how long to wait where it comes too early.
-func (g *guard) try(from netip.Prefix) (wait time.Duration) {
+func (g *guard) try(from guesser) (wait time.Duration) {
 	now := g.now()
 	g.mu.Lock()
 	defer g.mu.Unlock()
@@ -61,7 +71,7 @@ func (g *guard) try(from netip.Prefix) (wait time.Duration) {
 	if t != nil && now.Before(t.until) {
 		return t.until.Sub(now)
 	}
-	if now.Before(g.total.until) {
+	if !from.known() && now.Before(g.total.until) {
 		return g.total.until.Sub(now)
 	}
 	if t == nil {
@@ -70,15 +80,20 @@ func (g *guard) try(from netip.Prefix) (wait time.Duration) {
 		g.by[from] = t
 	}
 	t.next(now, freeTries, triesKept)
-	g.total.next(now, freeTotal, totalForgotten)
+	if !from.known() {
+		g.total.next(now, freeTotal, totalForgotten)
+	}
 	return 0
 }
 
 // succeeded takes back what try has counted; what others tried stays.
-func (g *guard) succeeded(from netip.Prefix) {
+func (g *guard) succeeded(from guesser) {
 	g.mu.Lock()
 	defer g.mu.Unlock()
 	delete(g.by, from)
+	if from.known() {
+		return
+	}
 	g.total.count--
 	g.total.until = time.Time{}
 	g.total.delay /= 2
@@ -87,12 +102,12 @@ func (g *guard) succeeded(from netip.Prefix) {
 // makeRoom forgets who has been quiet the longest.
 func (g *guard) makeRoom() {
 	if g.by == nil {
-		g.by = map[netip.Prefix]*tries{}
+		g.by = map[guesser]*tries{}
 	}
 	if len(g.by) < mostAddresses {
 		return
 	}
-	var oldest netip.Prefix
+	var oldest guesser
 	for p, t := range g.by {
 		if o, ok := g.by[oldest]; !ok || t.last.Before(o.last) {
 			oldest = p
@@ -101,24 +116,24 @@ func (g *guard) makeRoom() {
 	delete(g.by, oldest)
 }
 
-// origin is whom tries are counted for.
-func origin(remote string) netip.Prefix {
-	host, _, err := net.SplitHostPort(remote)
-	if err != nil {
-		host = remote
-	}
-	a, err := netip.ParseAddr(host)
-	if err != nil {
-		return netip.Prefix{}
-	}
-	a = a.Unmap().WithZone("")
+// origin is the network that one guesser has for itself: an address, or where
+// that is an IPv6 one of a network that own does not say we are in, its /64. In
+// our own network everybody shares that.
+func origin(remote string, own func() []netip.Prefix) netip.Prefix {
+	a := address(remote)
 	bits := a.BitLen()
-	if a.Is6() {
+	if a.Is6() && !a.IsLinkLocalUnicast() && !slices.ContainsFunc(own(), func(p netip.Prefix) bool { return p.Contains(a) }) {
 		bits = prefixV6
 	}
-	p, err := a.Prefix(bits)
-	if err != nil {
-		return netip.Prefix{}
-	}
+	p, _ := a.Prefix(bits) // the zero address has the zero prefix
 	return p
+}
+
+// address is a remote address's without port and zone, zero where it is none.
+func address(remote string) netip.Addr {
+	a, err := netip.ParseAddrPort(remote)
+	if err != nil {
+		return netip.Addr{}
+	}
+	return a.Addr().Unmap().WithZone("")
 }

@@ -33,7 +33,11 @@ func (s *Server) showLogin(w http.ResponseWriter, r *http.Request, v *visit, sta
 }
 
 func (s *Server) login(w http.ResponseWriter, r *http.Request, v *visit) error {
-	from := origin(r.RemoteAddr)
+	k, err := s.password.load()
+	if err != nil {
+		return err
+	}
+	from := k.guesser(r)
 	if wait := s.guard.try(from); wait > 0 {
 		w.Header().Set("Retry-After", strconv.Itoa(int((wait+time.Second-1)/time.Second)))
 		v.problem = v.words.say("login.wait", "time", v.words.duration(wait))
@@ -45,23 +49,20 @@ func (s *Server) login(w http.ResponseWriter, r *http.Request, v *visit) error {
 	case <-r.Context().Done():
 		return r.Context().Err()
 	}
-	k, err := s.password.load()
-	if err != nil {
-		return err
-	}
 	ok, err := k.fits(r.PostFormValue("password"))
 	if err != nil {
 		return err
 	}
 	if !ok {
-		s.Log.Warn("a wrong password at the owner's page", "from", from.Addr().String())
+		s.Log.Warn("a wrong password at the owner's page", "from", address(r.RemoteAddr).String())
 		v.problem = v.words.say("login.wrong")
 		return s.showLogin(w, r, v, http.StatusForbidden)
 	}
 	s.guard.succeeded(from)
 	s.sessions.end(r)
 	s.sessions.start(w, k.hash)
-	s.Log.Info("the owner has logged in", "from", from.Addr().String())
+	k.remember(w, r)
+	s.Log.Info("the owner has logged in", "from", address(r.RemoteAddr).String())
 	http.Redirect(w, r, "/", http.StatusSeeOther)
 	return nil
 }
@@ -86,7 +87,11 @@ func (s *Server) changePassword(w http.ResponseWriter, r *http.Request, v *visit
 		return s.show(w, r, v, status, "password", nil)
 	}
 	// Who has found an open page guesses here no faster than at the log-in.
-	from := origin(r.RemoteAddr)
+	k, err := s.password.load()
+	if err != nil {
+		return err
+	}
+	from := k.guesser(r)
 	if wait := s.guard.try(from); wait > 0 {
 		return refuse(http.StatusTooManyRequests, "login.wait", "time", v.words.duration(wait))
 	}
@@ -95,10 +100,6 @@ func (s *Server) changePassword(w http.ResponseWriter, r *http.Request, v *visit
 		defer func() { <-s.hashes }()
 	case <-r.Context().Done():
 		return r.Context().Err()
-	}
-	k, err := s.password.load()
-	if err != nil {
-		return err
 	}
 	if ok, err := k.fits(r.PostFormValue("present")); err != nil {
 		return err
@@ -122,6 +123,7 @@ func (s *Server) changePassword(w http.ResponseWriter, r *http.Request, v *visit
 		return err
 	}
 	s.sessions.start(w, k.hash) // all others have ended with the old one
+	k.remember(w, r)
 	s.Log.Info("the owner's password was changed")
 	return back(w, r, "/help", "password")
 }

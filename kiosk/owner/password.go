@@ -9,6 +9,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"unicode/utf8"
 
@@ -159,7 +160,7 @@ func checkNew(password string) error {
 		return errShort
 	case len(password) > maxPassword:
 		return errLong
-	case strings.Count(lower, lower[:1]) == len(lower),
+	case len(slices.Compact([]rune(lower))) == 1,
 		strings.Contains("01234567890123456789 98765432109876543210 abcdefghijklmnopqrstuvwxyz qwertyuiopasdfghjklzxcvbnm", lower),
 		strings.Contains(lower, "password"), strings.Contains(lower, "munjigi"), strings.Contains(lower, "qwerty"):
 		return errSimple
