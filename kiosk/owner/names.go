@@ -57,6 +57,8 @@ func hostNames(kiosk string) []string { return []string{SharedName, ownName(kios
 
 // names answers for a kiosk's names.
 type names struct {
+	now func() time.Time
+
 	mu     sync.Mutex
 	kiosk  string
 	port   int
@@ -100,7 +102,7 @@ func (n *names) announce(ctx context.Context, kiosk string, at net.Addr, slog *s
 				servers = append(servers, s)
 			}
 		}
-		if now := time.Now(); now.Sub(browsed) >= browseEvery && len(servers) > 0 {
+		if now := n.now(); now.Sub(browsed) >= browseEvery && len(servers) > 0 {
 			browsed = now
 			n.meet(browse(ctx, interfaces, quiet))
 		}

@@ -4,30 +4,71 @@ import (
 	"net"
 	"net/netip"
 	"strings"
+	"sync"
 
 	"golang.org/x/net/netutil"
 )
 
-// near is a listener that takes connections from the local network only. A
-// kiosk may have an address that the whole Internet reaches, with IPv6 without
-// anybody having meant it.
-type near struct{ net.Listener }
+// near is a listener that takes connections from the local network only, and
+// of each address so many that it leaves room for others. A kiosk may have an
+// address that the whole Internet reaches, with IPv6 without anybody having
+// meant it.
+type near struct {
+	net.Listener
+	each int
 
-func newNear(l net.Listener, most int) net.Listener {
-	return netutil.LimitListener(near{l}, most)
+	mu   sync.Mutex
+	open map[netip.Addr]int
 }
 
-func (n near) Accept() (net.Conn, error) {
+// newNear takes most connections at once, and each from one address.
+func newNear(l net.Listener, most, each int) net.Listener {
+	return netutil.LimitListener(&near{Listener: l, each: each, open: map[netip.Addr]int{}}, most)
+}
+
+func (n *near) Accept() (net.Conn, error) {
 	for {
 		c, err := n.Listener.Accept()
 		if err != nil {
 			return nil, err
 		}
-		if local(c.RemoteAddr(), ownPrefixes) {
-			return c, nil
+		if from := c.RemoteAddr(); local(from, ownPrefixes) {
+			if counted := n.count(c, address(from.String())); counted != nil {
+				return counted, nil
+			}
 		}
 		c.Close()
 	}
+}
+
+// count is a connection that counts for an address until it is closed, nil
+// where that has as many as it may.
+func (n *near) count(c net.Conn, from netip.Addr) net.Conn {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	if n.open[from] >= n.each {
+		return nil
+	}
+	n.open[from]++
+	return &countedConn{Conn: c, gone: sync.OnceFunc(func() { n.gone(from) })}
+}
+
+func (n *near) gone(from netip.Addr) {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	if n.open[from]--; n.open[from] == 0 {
+		delete(n.open, from)
+	}
+}
+
+type countedConn struct {
+	net.Conn
+	gone func()
+}
+
+func (c *countedConn) Close() error {
+	defer c.gone()
+	return c.Conn.Close()
 }
 
 // local says whether an address is of this machine, of a private network (RFC

@@ -108,6 +108,8 @@ type Server struct {
 	hashes       chan struct{} // capacity 1: memory and the door's processor
 	ready        chan struct{}
 
+	settling sync.Mutex // while the settings' file is changed
+
 	mu      sync.Mutex
 	address string // served at; empty: not
 	err     error  // why not
@@ -128,7 +130,7 @@ func New(o Options) (*Server, error) {
 		Options: o, pages: p, password: passwordFile(o.Dir), settings: settingsFile(o.Dir),
 		certificates: &certificates{dir: o.Dir, today: o.Today}, hashes: make(chan struct{}, 1), ready: make(chan struct{}),
 	}
-	s.sessions.now, s.guard.now, s.aim.now = o.Now, o.Now, o.Now
+	s.sessions.now, s.guard.now, s.aim.now, s.names.now = o.Now, o.Now, o.Now, o.Now
 	s.handler = s.routes()
 	return s, nil
 }
@@ -156,7 +158,8 @@ func (s *Server) Opened() bool {
 const (
 	look       = time.Second      // how often it looks whether the kiosk is enrolled
 	retryAfter = 10 * time.Second // a port that is taken
-	maxConns   = 32               // phones at once; a browser uses some each
+	maxConns   = 32               // at once
+	maxEach    = 8                // from one address; a browser uses six at most
 )
 
 // Run serves until ctx ends. An address that cannot be had is tried again: the
@@ -212,7 +215,7 @@ func (s *Server) serve(ctx context.Context) error {
 	s.Log.Info("the owner's page is served", "address", l.Addr().String(), "name", "munjigi.local")
 	g, ctx := errgroup.WithContext(ctx)
 	g.Go(func() error {
-		err := server.ServeTLS(redirecting{newNear(l, maxConns)}, "", "")
+		err := server.ServeTLS(redirecting{newNear(l, maxConns, maxEach)}, "", "")
 		if errors.Is(err, http.ErrServerClosed) {
 			return nil
 		}

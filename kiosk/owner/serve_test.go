@@ -141,7 +141,7 @@ func (c *caller) RemoteAddr() net.Addr { return c.from }
 
 // TestNear: of several callers only those of the local network get through.
 func TestNear(t *testing.T) {
-	l := newNear(&callers{[]string{"198.51.100.7", "192.168.0.20", "2001:db8:77::1", "fe80::9"}}, 8)
+	l := newNear(&callers{[]string{"198.51.100.7", "192.168.0.20", "2001:db8:77::1", "fe80::9"}}, 8, 8)
 	var got []string
 	for {
 		c, err := l.Accept()

@@ -58,8 +58,8 @@ func percent(n *int) bool { return n == nil || *n >= 0 && *n <= 100 }
 
 // remember keeps a setting over the next start.
 func (s *Server) remember(change func(*Settings)) error {
-	s.mu.Lock()
-	defer s.mu.Unlock()
+	s.settling.Lock()
+	defer s.settling.Unlock()
 	k, err := s.settings.load()
 	if err != nil {
 		k = Settings{} // damaged: what is set now stands from now on
