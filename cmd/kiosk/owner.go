@@ -104,7 +104,8 @@ func checkOwner(cfg *device.Config) finding {
 	}
 	l.Close()
 	has, err := owner.HasPassword(cfg.Data)
-	switch {
+	_, certificateErr := owner.Fingerprint(cfg.Data)
+	switch err := errors.Join(err, certificateErr); {
 	case err != nil:
 		f.err = err
 	case !has:

@@ -51,14 +51,21 @@ func (c *certificates) use(names []string) {
 	c.names, c.now = names, nil
 }
 
+// get is for handshakes: what current found last, without a look at the disk.
 func (c *certificates) get(*tls.ClientHelloInfo) (*tls.Certificate, error) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	return c.current()
+	if c.now == nil {
+		return nil, errors.New("the owner's page has no certificate yet")
+	}
+	return c.now, nil
 }
 
-// current is the certificate in force; the caller holds the lock.
+// current is the certificate in force: the one at hand as long as it is good,
+// or that of the disk, or a new one.
 func (c *certificates) current() (*tls.Certificate, error) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
 	if c.good(c.now) {
 		return c.now, nil
 	}
@@ -83,8 +90,6 @@ func (c *certificates) good(one *tls.Certificate) bool {
 // fingerprint is what a browser shows of the certificate, so that people can
 // compare it: SHA-256 of its DER, in hexadecimal, by two.
 func (c *certificates) fingerprint() string {
-	c.mu.Lock()
-	defer c.mu.Unlock()
 	one, err := c.current()
 	if err != nil {
 		return ""

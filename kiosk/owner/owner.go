@@ -162,22 +162,23 @@ const (
 	maxEach    = 8                // from one address; a browser uses six at most
 )
 
-// Run serves until ctx ends. An address that cannot be had is tried again: the
-// door works without the page.
+// Run serves until ctx ends. An address or a certificate that cannot be had is
+// tried again: the door works without the page.
 func (s *Server) Run(ctx context.Context) error {
 	close(s.ready)
 	g, ctx := errgroup.WithContext(ctx)
 	g.Go(func() error { s.watchAim(ctx); return nil })
 	g.Go(func() error {
 		for ctx.Err() == nil {
-			if s.Who() == nil {
+			i := s.Who()
+			if i == nil {
 				sleep(ctx, look)
 				continue
 			}
-			err := s.serve(ctx)
+			err := s.serve(ctx, i.Kiosk)
 			s.served("", err)
 			if err != nil && ctx.Err() == nil {
-				s.Log.Warn("the owner's page is not served: choose another address in owner.listen", "address", s.Listen, "err", err)
+				s.Log.Warn("the owner's page is not served, it is tried again", "err", err)
 				sleep(ctx, retryAfter)
 			}
 		}
@@ -192,15 +193,18 @@ func (s *Server) served(address string, err error) {
 	s.address, s.err = address, err
 }
 
-// serve serves one kiosk: until ctx ends, the address fails, or the device is
-// fresh again or another kiosk.
-func (s *Server) serve(ctx context.Context) error {
-	kiosk := s.Who().Kiosk
+// serve serves one kiosk: until ctx ends, address or certificate fails, or the
+// device is fresh again or another kiosk.
+func (s *Server) serve(ctx context.Context, kiosk string) error {
+	// In a handshake an error would be seen by nobody.
+	s.certificates.use(hostNames(kiosk))
+	if _, err := s.certificates.current(); err != nil {
+		return err
+	}
 	l, err := new(net.ListenConfig).Listen(ctx, "tcp", s.Listen)
 	if err != nil {
-		return fmt.Errorf("listen for the owner: %w", err)
+		return fmt.Errorf("listen for the owner: choose another address than %q in owner.listen: %w", s.Listen, err)
 	}
-	s.certificates.use(hostNames(kiosk))
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
 	server := &http.Server{
@@ -224,10 +228,14 @@ func (s *Server) serve(ctx context.Context) error {
 	g.Go(func() error { s.names.announce(ctx, kiosk, l.Addr(), s.Log); return nil })
 	g.Go(func() error {
 		defer cancel() // and the name is not announced any more
+		defer server.Close()
 		for ctx.Err() == nil && s.still(kiosk) {
+			if _, err := s.certificates.current(); err != nil {
+				return err // it has ended, and there is no other
+			}
 			sleep(ctx, look)
 		}
-		return server.Close()
+		return nil
 	})
 	return g.Wait()
 }
