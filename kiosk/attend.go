@@ -83,16 +83,20 @@ func (k *Kiosk) press(ctx context.Context, e lines.Event) {
 	k.tell(ctx, r, now, now)
 }
 
-// open shows the staff's field of the answer that stands on the screen; false
-// where there is none, or it is shown already.
+// open shows the staff's field of the answer that stands on the screen. It is
+// true also where that has just gone, or stands already: whoever pushes late, or
+// twice, means no stranger to come in.
 func (f *face) open(now time.Time) bool {
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	if f.state.Staff == nil || f.state.StaffOpen || !now.Before(f.until) {
+	if !now.Before(f.theirs) {
 		return false
 	}
-	f.state.StaffOpen = true
-	f.until = now.Add(openFor)
-	f.screen.Show(f.state)
+	if f.state.Staff != nil && !f.state.StaffOpen && now.Before(f.until) {
+		f.state.StaffOpen = true
+		f.until = now.Add(openFor)
+		f.theirs = f.until
+		f.screen.Show(f.state)
+	}
 	return true
 }

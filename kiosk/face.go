@@ -30,6 +30,7 @@ type face struct {
 	frame   time.Time // when the last frame came
 	seen    bool      // a frame has come
 	preview time.Time // when the live picture was last drawn
+	theirs  time.Time // until when a push of the staff's button means their field
 }
 
 func newFace(screen Screen, status func() display.Status) *face {
@@ -43,6 +44,9 @@ func (f *face) verdict(a answer, s display.State, at time.Time) {
 	s.Scene, s.Status = a.scene, f.state.Status
 	f.state = s
 	f.hold, f.until = a.hold, at.Add(a.hold)
+	if f.theirs = at; s.Staff != nil {
+		f.theirs = at.Add(openFor)
+	}
 	f.screen.Show(f.state)
 }
 

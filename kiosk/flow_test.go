@@ -189,6 +189,8 @@ func TestStaffCorner(t *testing.T) {
 				if after.Scene != display.Accepted || !after.StaffOpen {
 					t.Errorf("after the staff's press the screen shows %q, %v", after.Scene, after.StaffOpen)
 				}
+				time.Sleep(pressedOnce)
+				r.press(lines.StaffPressed) // once more
 				r.wantStaff(0)
 				time.Sleep(openFor + time.Second)
 				r.show()
@@ -200,6 +202,21 @@ func TestStaffCorner(t *testing.T) {
 			r.wantStaff(1)
 		})
 	}
+}
+
+// TestStaffCornerTooLate lets nobody in for a push that was meant for a field
+// which has just gone.
+func TestStaffCornerTooLate(t *testing.T) {
+	bubble(t, setting{config: Config{Skew: pass.Skew, Staff: true, Corner: CornerOnPress}}, func(t *testing.T, r *rig) {
+		r.show(r.pass(1, 0, &pass.Health{Complete: true, Doses: []pass.Dose{{Number: 1, Date: time.Now().AddDate(0, 0, -60)}}}))
+		time.Sleep(holdGood + 100*time.Millisecond)
+		r.show()
+		r.press(lines.StaffPressed)
+		r.wantStaff(0)
+		time.Sleep(openFor)
+		r.press(lines.StaffPressed)
+		r.wantStaff(1)
+	})
 }
 
 // TestGreeting tells somebody who has come and shows nothing where the camera
