@@ -12,7 +12,7 @@ NEED_DB  := postgresql
 NEED_WEB := chromium fonts-nanum
 
 .DEFAULT_GOAL := help
-.PHONY: help run test build lint vuln fuzz bench bench-long golden prove vectors prompts test-opencv bench-qr hil packages packages-twice image image-test need need-db need-web clean
+.PHONY: help run test build lint vuln fuzz bench bench-long golden prove vectors prompts test-opencv bench-qr hil hil-long packages packages-twice image image-test need need-db need-web clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -81,6 +81,9 @@ bench-qr: need ## what the reader reads beside its peers; DATA=folder with pictu
 
 hil: need ## the daemon on a whole virtual device: camera, sound card, screen, GPIO
 	@hil/run.sh
+
+hil-long: need ## 300 power cuts, 1,000 replayed ones, every fault, 100 × unplugged, 1,000 visitors: an hour and more
+	@HIL_LIMIT=14400 HIL_CUTS=300 HIL_REPLAYS=1000 HIL_FAULTS=all HIL_REPLUGS=100 HIL_SOAK=1000 hil/run.sh devices systemd faults replug cuts replay soak
 
 packages: need ## .deb packages for amd64 and arm64 in out/packages
 	@image/packages/build.sh

@@ -9,8 +9,8 @@
 #   cuts      the power is cut at random moments: HIL_CUTS (30) kills of the guest
 #   replay    a record of what the disk was given is cut at HIL_REPLAYS (100) random places
 #   faults    what goes wrong at a door, and comes right again: HIL_FAULTS=short, all or names
-#   replug    camera, sound and screen are pulled out and put back HIL_REPLUGS (5) times
-#   soak      HIL_SOAK (100) visitors, and whether memory, files, threads or the journal grow
+#   replug    camera, sound and screen are pulled out and put back HIL_REPLUGS (2) times
+#   soak      HIL_SOAK (150) visitors, and whether memory, files, threads or the journal grow
 #   latency   from the camera to the far end of the sound card; prints "bench:" lines
 #
 # Without TIER: devices and systemd. Pictures, sound and logs go to out/hil/.
@@ -112,7 +112,7 @@ disks() {
 # does not depend on how much of a processor this machine has for it.
 boot() {
   local tier=$1 clock=$2 folder=$3 status disk
-  local limit=900 # s, of this machine's time; it takes 15 to 60
+  local limit=${HIL_LIMIT:-900} # s, of this machine's time; it takes 15 to 60
   shift 3
   mkdir -p "$out/$folder"
   disks "$cache/disk" disk="${DISK:-64M}"
@@ -121,7 +121,7 @@ boot() {
   guest "$tier" "$clock" "$folder" "$disk" "$@"
   first &
   timeout -k 5 "$limit" "${guest[@]}" \
-    </dev/null 2>&1 | stdbuf -oL tr -d "\r" | tee "$out/$folder/console.log" | sed '/^HIL-EXIT /d; /^Failed to initialize ubd/d' || true
+    </dev/null 2>&1 | stdbuf -oL tr -d "\r" | tee "$out/$folder/console.log" | sed -u '/^HIL-EXIT /d; /^bench: /d; /^Failed to initialize ubd/d; /Failed to start/d' || true
   status=$(sed -n 's/^HIL-EXIT //p' "$out/$folder/console.log" | tail -n 1)
   if [ -z "$status" ]; then
     echo "hil: the guest did not end by itself within $limit s" | tee -a "$out/$folder/console.log" >&2
@@ -140,6 +140,7 @@ fairly() {
     [ "$status" = 75 ] || break
     [ "$try" = 3 ] || echo "hil: the machine was too busy for the guest, once more"
   done
+  benches=$benches$(grep '^bench: ' "$out/$3/console.log" || true)$'\n'
   if [ "$status" = 0 ]; then
     results+=("passed  $3, clock: $2 ($((SECONDS - began)) s, boot $try)")
     return 0
@@ -198,8 +199,9 @@ cuts() {
     MEM=512M guest cuts machine cuts ubda="$disks/data.img" ubdb="$disks/registry.img"
     first &
     # shellcheck disable=SC2086 # words are wanted
-    "$cache/bin/powercut" kill $arguments -disk "$disks/data.img" -registry "$disks/registry.img" -results "$out/cuts" -- "${guest[@]}" 2>&1 </dev/null | tee -a "$log" || status=1
+    "$cache/bin/powercut" kill $arguments -disk "$disks/data.img" -registry "$disks/registry.img" -results "$out/cuts" -- "${guest[@]}" 2>&1 </dev/null | tee -a "$log" | sed -u '/^bench: /d' || status=1
   done
+  benches=$benches$(grep '^bench: ' "$log" || true)$'\n'
   rm -rf "$disks"
   concluded cuts "$status" "$began" "$log"
 }
@@ -233,12 +235,12 @@ faults() {
 
 # Camera, sound and screen are pulled out and put back again and again.
 replug() {
-  fairly faults own replug systemd.unified_cgroup_hierarchy=0 HIL_FAULTS="replug:${HIL_REPLUGS:-5}"
+  fairly faults own replug systemd.unified_cgroup_hierarchy=0 HIL_FAULTS="replug:${HIL_REPLUGS:-2}"
 }
 
 # Many visitors, and whether anything grows with them.
 soak() {
-  fairly soak own soak HIL_VISITORS="${HIL_SOAK:-100}"
+  fairly soak own soak HIL_VISITORS="${HIL_SOAK:-150}"
 }
 
 latency() {
@@ -275,13 +277,12 @@ for wav in "$out"/prompts/*.wav; do
   sox "$wav" -t raw -e signed -b 16 -r 48000 -c 1 "$out/prompts/$(basename "$wav" .wav).s16"
 done
 
-failed="" results=()
+failed="" results=() benches=""
 for tier; do
   echo "== $tier"
   "$tier" || failed="$failed $tier"
 done
-# Where the image was built (make image).
-[ ! -f "$repo/out/image/size" ] || echo "bench: image.size $(cat "$repo/out/image/size") MB"
+grep . <<<"$benches" || true
 # Last and short, as who reads a log often has its end alone. What "make bench"
 # reads comes before.
 {

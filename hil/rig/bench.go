@@ -28,6 +28,9 @@ func (r *rig) measure(ctx context.Context, key ed25519.PrivateKey, g *gaze) erro
 	var faults []string
 	without := 0
 	for i := range r.bench {
+		if err := g.arm(ctx); err != nil {
+			return err
+		}
 		text, _, err := mint("good", key, r.issuer, time.Now())
 		if err != nil {
 			return err
@@ -38,9 +41,6 @@ func (r *rig) measure(ctx context.Context, key ed25519.PrivateKey, g *gaze) erro
 		}
 		wait(ctx, time.Second+time.Duration(i%7)*37*time.Millisecond, func() bool { return false })
 		w := &row{kind: fmt.Sprint("visitor ", i+1), want: string(kiosk.Accepted), picture: 1, unseen: true}
-		if err := g.arm(ctx); err != nil {
-			return err
-		}
 		if err := r.visitor(ctx, w, pictures, ""); err != nil {
 			return err
 		}

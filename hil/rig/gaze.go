@@ -96,14 +96,15 @@ func (g *gaze) changed() bool {
 	return false
 }
 
-// arm begins to look, when the last visitor's answer has gone.
+// arm begins to look, when the last answer has gone: that of a fresh enrolment
+// stays a while.
 func (g *gaze) arm(ctx context.Context) error {
 	shown := func() bool {
 		g.mu.Lock()
 		defer g.mu.Unlock()
 		return g.changed()
 	}
-	if !wait(ctx, 20*time.Second, func() bool { return !shown() }) {
+	if !wait(ctx, 2*time.Minute, func() bool { return !shown() }) {
 		return errors.New("the screen does not go back to what it shows between visitors")
 	}
 	g.mu.Lock()
