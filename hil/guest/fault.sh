@@ -45,7 +45,7 @@ disk-full-on) dd if=/dev/zero of=$data/lost bs=64k 2>/dev/null || true ;;
 disk-full-off) rm -f $data/lost ;;
 disk-read-only-on) echo u >/proc/sysrq-trigger; sleep 1 ;;
 disk-read-only-off) mount -o remount,rw $data ;;
-disk-slow-on) table "0 $(sectors) delay $HIL_LOOP 0 0 $HIL_LOOP 0 1500" ;;
+disk-slow-on) table "0 $(sectors) delay $HIL_LOOP 0 0 $HIL_LOOP 0 500" ;;
 disk-slow-off) healthy ;;
 disk-errors-on) table "0 $(sectors) flakey $HIL_LOOP 0 0 3600 1 error_writes" ;;
 disk-errors-off)

@@ -211,12 +211,12 @@ func (e *ear) name(s sound, all prompts) (best string, match float64) {
 	return best, match
 }
 
-// behind looks for a prompt that cut a hint off, which had begun the sound: it
-// returns how long the hint was heard.
-func (e *ear) behind(s sound, want []float64) (after time.Duration, match float64) {
+// behind looks for a prompt that cut another off, most after the sound began at
+// the latest: it returns how long the other was heard.
+func (e *ear) behind(s sound, want []float64, most time.Duration) (after time.Duration, match float64) {
 	e.mu.Lock()
 	defer e.mu.Unlock()
-	const longest = rate / decimate // a second
+	longest := int(most * rate / decimate / time.Second)
 	for fine := range decimate {
 		heard := thin(e.left[s.first+fine:])
 		for lag := 0; lag < longest && lag+len(want) <= len(heard); lag++ {

@@ -191,12 +191,16 @@ func (r *rig) rightly(f *fault, w *row, known prompts) (heard string, err error)
 	var names []string
 	for _, s := range r.ear.heard(w.from, w.to) {
 		name, match := r.ear.name(s, known)
-		if match < sameSound && want {
-			if _, match := r.ear.behind(s, known[e.prompt]); match >= sameSound {
-				name = e.prompt
-			}
+		var behind float64
+		if want && name != e.prompt {
+			_, behind = r.ear.behind(s, known[e.prompt], 8*time.Second)
 		}
-		names = append(names, name)
+		if match >= sameSound || behind < sameSound || f.waits {
+			names = append(names, name)
+		}
+		if behind >= sameSound {
+			names = append(names, e.prompt)
+		}
 	}
 	heard = strings.Join(names, ", ")
 	switch {
