@@ -13,7 +13,7 @@
 #   soak      HIL_SOAK (150) visitors, and whether memory, files, threads or the journal grow
 #   latency   from the camera to the far end of the sound card; prints "bench:" lines
 #
-# Without TIER: devices and systemd. Pictures, sound and logs go to out/hil/.
+# Without TIER: all but faults and latency. Pictures, sound and logs go to out/hil/.
 set -euo pipefail
 here=$(cd "$(dirname "$0")" && pwd)
 repo=$(dirname "$here")
@@ -247,7 +247,7 @@ latency() {
   fairly latency "${HIL_CLOCKS:-machine}" latency HIL_FORMAT="${HIL_FORMAT:-YUYV}" HIL_SIZE="${HIL_SIZE:-1280x720}" HIL_FPS=30 HIL_VISITORS="${HIL_VISITORS:-25}"
 }
 
-[ $# -gt 0 ] || set -- devices systemd
+[ $# -gt 0 ] || set -- devices systemd replug cuts replay soak
 for tier; do
   case $tier in
   devices | systemd | cuts | replay | faults | replug | soak | latency) ;;
