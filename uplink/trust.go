@@ -95,8 +95,9 @@ func (t *Trust) State() TrustState {
 func (t *Trust) set(b *pass.Bundle) {
 	t.current.Store(b)
 	t.mu.Lock()
-	defer t.mu.Unlock()
 	t.state.Number, t.state.Issued, t.state.Expires = b.Number(), b.Issued(), b.Expires()
+	t.mu.Unlock()
+	t.log.Info("the trust bundle is in use", "number", b.Number(), "issuers", b.Issuers(), "expires", b.Expires())
 }
 
 func (t *Trust) String() string { return "trust bundle" }
@@ -193,7 +194,6 @@ func (t *Trust) refresh(ctx context.Context) error {
 			return fmt.Errorf("keep the trust bundle: %w", err)
 		}
 		t.set(b)
-		t.log.Info("a new trust bundle is in use", "number", b.Number(), "issuers", b.Issuers(), "expires", b.Expires())
 	}
 	t.etag = a.header.Get("ETag")
 	return nil

@@ -15,7 +15,7 @@ if [ ! -e $home/kiosk.toml ]; then
   kiosk_toml $home/new.toml
   sed -i '/^\[gpio\]/,$d' $home/new.toml
   "$bin/kiosk" run -config $home/new.toml >"$results/kiosk.log" 2>&1 &
-  until [ -e $data/bundle.cbor ]; do sleep 0.1; done
+  until [ -e $data/enrolment.cbor ]; do sleep 0.1; done
   kill -TERM $!
   wait $!
   mv $home/new.toml $home/kiosk.toml

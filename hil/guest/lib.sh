@@ -93,6 +93,6 @@ END
 rig() {
   local exact=false
   [ "$HIL_CLOCK" = own ] && exact=true
-  "$bin/rig" -exact=$exact -bundle $data/bundle.cbor -format "$HIL_FORMAT" -size "$HIL_SIZE" -fps "$HIL_FPS" -scale "${HIL_SCALE:-0}" -key "$key" \
+  "$bin/rig" -exact=$exact -format "$HIL_FORMAT" -size "$HIL_SIZE" -fps "$HIL_FPS" -scale "${HIL_SCALE:-0}" -key "$key" \
     -db $home/registry/registry.db -prompts "$HIL_OUT/prompts" -out "$results" "$@"
 }

@@ -22,7 +22,7 @@ kiosk_toml /etc/munjigi/kiosk.toml
 sed -i '/^\[gpio\]/,$d' /etc/munjigi/kiosk.toml
 "$bin/kiosk" run >"$results/kiosk.log" 2>&1 &
 kiosk=$!
-until [ -e $data/bundle.cbor ]; do sleep 0.1; done
+until [ -e $data/enrolment.cbor ]; do sleep 0.1; done
 kill -TERM $kiosk
 wait $kiosk
 # Without a registry all visits stay in the journal.

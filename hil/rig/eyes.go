@@ -33,6 +33,7 @@ type diary struct {
 	answers []answer
 	camera  bool
 	sound   bool
+	trust   bool
 }
 
 var answered = regexp.MustCompile(`msg="a code was answered" verdict=(\S+)`)
@@ -77,13 +78,15 @@ func (d *diary) note(line string) {
 	}
 	d.camera = d.camera || strings.Contains(line, "camera delivers")
 	d.sound = d.sound || strings.Contains(line, "the loudspeaker is open")
+	d.trust = d.trust || strings.Contains(line, "the trust bundle is in use")
 }
 
-// working says whether camera and loudspeaker have been opened.
+// working says whether camera and loudspeaker have been opened, and a trust
+// bundle has been taken: its file is there a while before, on a slow disk.
 func (d *diary) working() bool {
 	d.mu.Lock()
 	defer d.mu.Unlock()
-	return d.camera && d.sound
+	return d.camera && d.sound && d.trust
 }
 
 // between returns the verdicts given in [from, to).

@@ -43,7 +43,6 @@ type options struct {
 	bench              int
 	door               time.Duration
 	exact              bool
-	bundle             string
 	faults, script     string
 	command            []string
 }
@@ -67,7 +66,6 @@ func main() {
 	flag.IntVar(&o.bench, "bench", 0, "instead of the plan, measure with so many good visitors")
 	flag.DurationVar(&o.door, "door", time.Second, "door_time in kiosk.toml")
 	flag.BoolVar(&o.exact, "exact", false, "the guest has a clock of its own and never lacks time: forgive nothing")
-	flag.StringVar(&o.bundle, "bundle", "", "the file in which the kiosk keeps its trust bundle")
 	crowded := flag.Bool("crowd", false, "only show codes as fast as COMMAND answers them, and say what it announced")
 	again := flag.String("again", "", "with -crowd: a file of codes that are shown first")
 	mark := flag.String("mark", "", "with -crowd: the log of writes in which announcements are marked")
@@ -270,12 +268,8 @@ func (r *rig) startKiosk(ctx context.Context) (stop func() error, err error) {
 // settle waits until the kiosk sees, can speak, and knows whom to trust.
 func (r *rig) settle(ctx context.Context) error {
 	const most = 2 * time.Minute // a registry that was not there yet is asked again ever later
-	trusting := func() bool {
-		_, err := os.Stat(r.bundle)
-		return r.bundle == "" || err == nil
-	}
-	if !wait(ctx, most, func() bool { return r.diary.working() && trusting() }) {
-		return fmt.Errorf("within %v the kiosk's log did not say that camera and loudspeaker work, or no trust bundle came (%s)", most, r.bundle)
+	if !wait(ctx, most, r.diary.working) {
+		return fmt.Errorf("within %v the kiosk's log did not say that camera and loudspeaker work and that its trust bundle is in use", most)
 	}
 	wait(ctx, time.Second, func() bool { return false })
 	return ctx.Err()
