@@ -2,6 +2,7 @@
 // is not: it sets the machine up from the files on the card, keeps which of two
 // roots starts, and brings updates. image/README.md tells how they hang together.
 //
+//	machine data               check the data partition and mend it
 //	machine setup              check the files on the card, set network and time up
 //	machine slot COMMAND …     RAUC's boot loader backend (custom-backend handler)
 //	machine confirm            a root on trial: good once the kiosk has run for a minute
@@ -18,7 +19,7 @@ import (
 	"time"
 )
 
-const usage = `usage: machine setup | slot COMMAND [NAME [STATE]] | confirm | update [BUNDLE]`
+const usage = `usage: machine data | setup | slot COMMAND [NAME [STATE]] | confirm | update [BUNDLE]`
 
 func main() {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
@@ -38,6 +39,8 @@ var errUsage = errors.New("usage")
 
 func run(ctx context.Context, args []string) error {
 	switch {
+	case len(args) == 1 && args[0] == "data":
+		return prepareData(ctx, "/")
 	case len(args) == 1 && args[0] == "setup":
 		return setup(ctx, "/")
 	case len(args) > 1 && args[0] == "slot":
@@ -47,7 +50,7 @@ func run(ctx context.Context, args []string) error {
 	case len(args) == 1 && args[0] == "update":
 		return poll(ctx, time.Now)
 	case len(args) == 2 && args[0] == "update":
-		return install(ctx, args[1])
+		return stick(ctx, args[1])
 	}
 	return errUsage
 }

@@ -12,6 +12,11 @@ import (
 	"testing"
 	"testing/synctest"
 	"time"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/munjigi/munjigi/cmd/internal/machine"
+	"github.com/munjigi/munjigi/cmd/internal/slot"
 )
 
 // write makes a file below root.
@@ -144,6 +149,112 @@ func TestHealthy(t *testing.T) {
 				t.Errorf("%s: %v", tt.name, got)
 			}
 		})
+	}
+}
+
+func TestReject(t *testing.T) {
+	for _, tt := range []struct {
+		other, left int
+		starts      string
+	}{{slot.Good, slot.Bad, "A"}, {slot.Bad, 2, "B"}, {1, 2, "B"}} {
+		s := slot.State{Primary: "B", Left: map[string]int{"A": tt.other, "B": 2}}
+		if reject(&s, "B"); s.Starts() != tt.starts || s.Left["B"] != tt.left {
+			t.Errorf("%+v: got %+v", tt, s)
+		}
+	}
+}
+
+// TestMend breaks the data partition in each way that mend knows.
+func TestMend(t *testing.T) {
+	const run, yes, one, three, mkfs = "e2fsck -f -p", "e2fsck -f -y", "e2fsck -f -y -B 4096 -b 32768", "e2fsck -f -y -B 4096 -b 98304", "mkfs.ext4"
+	broken, lost := errors.New("broken"), errors.New("input/output error")
+	for _, tt := range []struct {
+		name  string
+		fails []string // what does, by its beginning and whole words
+		card  error
+		said  []machine.Notice
+		last  string
+		want  error
+	}{
+		{"whole", nil, nil, nil, "umount /data", nil},
+		{"damaged", []string{run}, nil, []machine.Notice{machine.Mending}, "umount /data", nil},
+		{"no superblock", []string{run, yes}, nil, []machine.Notice{machine.Mending}, "umount /data", nil},
+		{"nothing left", []string{run, yes, one, three}, nil, []machine.Notice{machine.Mending, machine.Anew}, mkfs, nil},
+		{"checked and of no use", []string{"mount"}, nil, []machine.Notice{machine.Mending, machine.Anew}, mkfs, nil},
+		{"no answer", []string{run, yes, one, three}, lost, []machine.Notice{machine.Mending, machine.Worn}, three, lost},
+		{"read-only card", []string{run, yes, one, three, mkfs}, nil, []machine.Notice{machine.Mending, machine.Anew, machine.Worn}, mkfs, broken},
+	} {
+		synctest.Test(t, func(t *testing.T) {
+			var said []machine.Notice
+			last := ""
+			err := mend(t.Context(), host{
+				run: func(_ context.Context, args []string) error {
+					last = strings.TrimSuffix(strings.Join(args, " "), " "+dataPartition)
+					for _, f := range tt.fails {
+						if last == f || (f == "mount" || f == mkfs) && args[0] == f {
+							return broken
+						}
+					}
+					return nil
+				},
+				read: func() error { return tt.card },
+				say:  func(n machine.Notice) { said = append(said, n) },
+			})
+			if !errors.Is(err, tt.want) || (err == nil) != (tt.want == nil) || !strings.HasPrefix(last, tt.last) {
+				t.Errorf("%s: %v, last %q", tt.name, err, last)
+			}
+			if d := cmp.Diff(tt.said, said); d != "" {
+				t.Errorf("%s: the screen: %s", tt.name, d)
+			}
+		})
+	}
+}
+
+// TestAsked holds a button for so long and so long.
+func TestAsked(t *testing.T) {
+	for _, tt := range []struct {
+		name       string
+		come, held time.Duration // when its chip comes; until when it is down, 0 for never
+		want       bool
+		fails      bool
+		said       int
+	}{
+		{"not pressed", 0, 0, false, false, 0},
+		{"touched", 0, time.Second, false, false, 1},
+		{"held", 0, 12 * time.Second, true, false, 2},
+		{"the chip comes late", time.Second, 12 * time.Second, true, false, 2},
+		{"no chip", time.Hour, time.Hour, false, true, 0},
+		{"sticks", 0, time.Hour, false, true, 2},
+	} {
+		synctest.Test(t, func(t *testing.T) {
+			began, said := time.Now(), 0
+			got, err := asked(t.Context(), func() (bool, error) {
+				at := time.Since(began)
+				if at < tt.come {
+					return false, errors.New("no chip")
+				}
+				return at < tt.held, nil
+			}, func(machine.Notice) { said++ })
+			if got != tt.want || (err != nil) != tt.fails || said != tt.said {
+				t.Errorf("%s: %v, %v, %d notices", tt.name, got, err, said)
+			}
+		})
+	}
+}
+
+// TestResetButtonTaken: a line cannot be a lamp and the button.
+func TestResetButtonTaken(t *testing.T) {
+	root := world(t, "[gpio]\nred = \"GPIO5\"\n", "[reset]\nbutton = \"GPIO5\"\n")
+	if err := setup(t.Context(), root); err == nil || !strings.Contains(err.Error(), "reset.button") || !painted(t, root) {
+		t.Errorf("got %v", err)
+	}
+}
+
+// TestResetButtonMissing: a door opens without it.
+func TestResetButtonMissing(t *testing.T) {
+	root := world(t, "", "[reset]\nbutton = \"no such line\"\n")
+	if err := setup(t.Context(), root); err != nil {
+		t.Error(err)
 	}
 }
 

@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"image"
-	"io/fs"
 	"os"
 	"path/filepath"
 	"time"
@@ -48,54 +47,27 @@ func setup(ctx context.Context, root string) error {
 		}
 		m = machine.Defaults()
 	}
-	return machine.Write(root, m.Files())
-}
-
-// factoryReset empties the data once for each time that the file is put on the
-// card: the small partition is never written to, so what was done is remembered
-// on the other.
-func factoryReset(root string) error {
-	done := filepath.Join(root, data, "reset-done")
-	_, err := os.Stat(filepath.Join(root, settings, "factory-reset"))
-	if errors.Is(err, fs.ErrNotExist) {
-		if err := os.Remove(done); err != nil && !errors.Is(err, fs.ErrNotExist) {
-			return fmt.Errorf("forget the last factory reset: %w", err)
-		}
-		return nil
-	}
-	if _, err := os.Stat(done); err == nil {
-		return nil
-	}
-	// The folders stay: they are mounted elsewhere, and have their owners.
-	folders, err := filepath.Glob(filepath.Join(root, data, "*", "*"))
-	if err != nil {
+	if err := resetButton(ctx, root, cfg.LinesConfig(), m.Reset.Button); err != nil {
 		return err
 	}
-	for _, path := range folders {
-		if filepath.Base(filepath.Dir(path)) == "lost+found" {
-			continue
-		}
-		if err := os.RemoveAll(path); err != nil {
-			return fmt.Errorf("factory reset: %w", err)
-		}
-	}
-	f, err := os.Create(done)
-	if err != nil {
-		return fmt.Errorf("remember the factory reset: %w", err)
-	}
-	return errors.Join(f.Sync(), f.Close())
+	return machine.Write(root, m.Files())
 }
 
 // tell shows a mistake on the screen, where there is one.
 func tell(root, file string, mistake error) {
-	if err := paint(root, machine.Explain(file, mistake)); err != nil {
+	show(root, machine.Explain(file, mistake))
+}
+
+// show shows a notice on the screen, where there is one.
+func show(root string, n machine.Notice) {
+	if err := paint(root, n); err != nil {
 		fmt.Fprintln(os.Stderr, "machine: the screen cannot say it:", err)
 	}
 }
 
 // paint draws on the kernel's first framebuffer, which may take a while to come.
 // It has 16 or 32 bits a pixel (Documentation/fb/api.rst in the kernel's sources).
-func paint(root string, m machine.Mistake) error {
+func paint(root string, m machine.Notice) error {
 	var fb []byte
 	var size image.Point
 	var bits, stride int

@@ -86,10 +86,10 @@ func running() string {
 
 // How long the kiosk must run without a restart until its root is good, and how
 // long it has for that.
-const proof, patience = time.Minute, 6 * time.Minute
+const proof, patience = time.Minute, 3 * time.Minute
 
-// confirm judges a root on trial: it is good, or the machine starts anew and the
-// boot loader counts one try less.
+// confirm judges a root on trial: it is good, or the machine starts anew with the
+// old one.
 func confirm(ctx context.Context) error {
 	f, err := os.OpenFile(card, os.O_RDWR|os.O_SYNC, 0)
 	if err != nil {
@@ -112,7 +112,18 @@ func confirm(ctx context.Context) error {
 		return nil // switched off meanwhile: it has its other tries
 	}
 	fmt.Fprintln(os.Stderr, "machine: the kiosk does not run under this root: starting anew")
+	if err := slot.Change(f, func(s *slot.State) { reject(s, now) }); err != nil {
+		return err // the unit starts anew, too: one try less
+	}
 	return exec.CommandContext(ctx, "systemctl", "reboot").Run()
+}
+
+// reject takes a root that did not prove itself out of the way of one that did: each
+// further try would cost the door minutes. Where there is none it keeps its tries.
+func reject(s *slot.State, now string) {
+	if other := slot.Other(now); s.Left[other] == slot.Good {
+		s.Primary, s.Left[now] = other, slot.Bad
+	}
 }
 
 // healthy says whether look gives the same name, not "", for as long as proof

@@ -7,11 +7,14 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"net/http"
 	"os"
 	"os/exec"
 	"path/filepath"
 	"time"
+
+	"golang.org/x/sys/unix"
 
 	"github.com/munjigi/munjigi/cmd/internal/machine"
 )
@@ -19,9 +22,12 @@ import (
 // What is kept of updates, on the data partition: a new root shares it.
 const (
 	folder     = "/data/update"
-	bundleFile = folder + "/munjigi.raucb"
+	bundleName = "munjigi.raucb"
+	bundleFile = folder + "/" + bundleName
 	tagFile    = folder + "/tag"   // the server's ETag of the newest bundle looked at
 	triedFile  = folder + "/tried" // the version installed last: where it does not run, it failed here
+
+	versionFile = "/etc/munjigi-version" // of the root that runs
 )
 
 // largest is what a bundle may have, in bytes: the data partition has 512 MiB.
@@ -40,18 +46,88 @@ func poll(ctx context.Context, now func() time.Time) error {
 	}
 	ctx, cancel := context.WithTimeout(ctx, time.Hour)
 	defer cancel()
+	unlock, err := alone()
+	if err != nil {
+		return err
+	}
+	defer unlock()
 	waits, err := fetch(ctx, http.DefaultClient, c.Update.URL, folder)
 	if err != nil || !waits || !c.Update.May(now()) { // a slow network may have brought it too late
 		return err
 	}
-	return errors.Join(install(ctx, bundleFile), os.RemoveAll(bundleFile))
+	return errors.Join(install(ctx, c.Update), os.RemoveAll(bundleFile))
+}
+
+// stick installs the bundle at path at once. It is copied first: what is checked must
+// be what is installed, and a stick may be pulled, or lie.
+func stick(ctx context.Context, path string) error {
+	c, err := machine.Load(filepath.Join("/", settings, "device.toml"))
+	if err != nil {
+		return err
+	}
+	f, err := os.Open(path)
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil // a stick with something else
+	}
+	if err != nil {
+		return fmt.Errorf("open the bundle: %w", err)
+	}
+	defer f.Close()
+	unlock, err := alone()
+	if err != nil {
+		return err
+	}
+	defer unlock()
+	if err := keep(f, folder); err != nil {
+		return err
+	}
+	return errors.Join(install(ctx, c.Update), os.RemoveAll(bundleFile))
+}
+
+// alone lets one update at a time at what is kept of them.
+func alone() (unlock func(), err error) {
+	if err := os.MkdirAll(folder, 0o700); err != nil {
+		return nil, fmt.Errorf("make the folder of updates: %w", err)
+	}
+	f, err := os.OpenFile(filepath.Join(folder, "lock"), os.O_RDWR|os.O_CREATE, 0o600)
+	if err != nil {
+		return nil, fmt.Errorf("open the lock of updates: %w", err)
+	}
+	if err := unix.Flock(int(f.Fd()), unix.LOCK_EX|unix.LOCK_NB); err != nil {
+		return nil, errors.Join(fmt.Errorf("another update is at work (%w): try again in some minutes", err), f.Close())
+	}
+	return func() { _ = f.Close() }, nil // which unlocks
+}
+
+// keep writes a bundle into dir whole, or not at all.
+func keep(from io.Reader, dir string) error {
+	if err := os.MkdirAll(dir, 0o700); err != nil {
+		return fmt.Errorf("make the folder of updates: %w", err)
+	}
+	bundle := filepath.Join(dir, bundleName)
+	part := bundle + ".part"
+	f, err := os.Create(part)
+	if err != nil {
+		return fmt.Errorf("keep the update: %w", err)
+	}
+	n, err := io.Copy(f, io.LimitReader(from, largest+1))
+	if err == nil && n > largest {
+		err = fmt.Errorf("the bundle is larger than %d MiB", largest>>20)
+	}
+	if err = errors.Join(err, f.Sync(), f.Close()); err != nil {
+		return errors.Join(fmt.Errorf("fetch the update: %w", err), os.Remove(part))
+	}
+	if err := os.Rename(part, bundle); err != nil {
+		return fmt.Errorf("keep the update: %w", err)
+	}
+	return nil
 }
 
 // fetch brings the bundle at url into dir, unless it is the one that was looked
 // at last (RFC 9110, section 13.1.2). It says whether a bundle waits there: this
 // one, or one that came too late or before a cut.
 func fetch(ctx context.Context, client *http.Client, url, dir string) (waits bool, err error) {
-	bundle := filepath.Join(dir, "munjigi.raucb")
+	bundle := filepath.Join(dir, bundleName)
 	req, err := http.NewRequestWithContext(ctx, http.MethodGet, url, nil)
 	if err != nil {
 		return false, fmt.Errorf("update.url: %w", err)
@@ -71,53 +147,45 @@ func fetch(ctx context.Context, client *http.Client, url, dir string) (waits boo
 	default:
 		return false, fmt.Errorf("look for an update: the server answers %s", resp.Status)
 	}
-	if err := os.MkdirAll(dir, 0o700); err != nil {
-		return false, fmt.Errorf("make the folder of updates: %w", err)
-	}
-	part := bundle + ".part"
-	f, err := os.Create(part)
-	if err != nil {
-		return false, fmt.Errorf("keep the update: %w", err)
-	}
-	n, err := io.Copy(f, io.LimitReader(resp.Body, largest+1))
-	if err == nil && n > largest {
-		err = fmt.Errorf("the bundle is larger than %d MiB", largest>>20)
-	}
-	if err = errors.Join(err, f.Sync(), f.Close()); err != nil {
-		return false, errors.Join(fmt.Errorf("fetch the update: %w", err), os.Remove(part))
-	}
-	if err := os.Rename(part, bundle); err != nil {
-		return false, fmt.Errorf("keep the update: %w", err)
+	if err := keep(resp.Body, dir); err != nil {
+		return false, err
 	}
 	// Looked at, whatever comes of it: a bad bundle is fetched once.
 	return true, os.WriteFile(filepath.Join(dir, "tag"), []byte(resp.Header.Get("ETag")), 0o600)
 }
 
-// install installs a bundle that is another than what runs, were it older, and starts anew. The old
-// root stays as it is and starts again where the new one does not prove itself.
-func install(ctx context.Context, bundle string) error {
-	if !exists(bundle) {
-		return nil
-	}
-	out, err := exec.CommandContext(ctx, "rauc", "info", "--output-format=json", bundle).Output()
+// install installs the bundle that is kept, where it is signed, one that the settings
+// take (machine.Update.Takes) and was not tried before, and starts anew. The old root
+// stays as it is and starts again where the new one does not prove itself.
+func install(ctx context.Context, settings machine.Update) error {
+	out, err := exec.CommandContext(ctx, "rauc", "info", "--output-format=json", bundleFile).Output()
 	if err != nil {
-		return fmt.Errorf("the bundle %s is not signed for this device, or damaged: %w", bundle, err)
+		return fmt.Errorf("the bundle is not signed for this device, or damaged: %w", err)
 	}
 	var info struct{ Version string }
 	if err := json.Unmarshal(out, &info); err != nil {
 		return fmt.Errorf("read what the bundle is: %w", err)
 	}
-	for _, known := range []string{"/etc/munjigi-version", triedFile} {
-		if v, err := os.ReadFile(known); err == nil && string(bytes.TrimSpace(v)) == info.Version {
-			return nil // it runs, or has failed here
-		}
+	runs, err := os.ReadFile(versionFile)
+	if err != nil {
+		return fmt.Errorf("read which version runs: %w", err)
 	}
-	c := exec.CommandContext(ctx, "rauc", "install", bundle)
+	tried, err := os.ReadFile(triedFile)
+	if err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return fmt.Errorf("read which version was tried: %w", err)
+	}
+	if v := info.Version; v == string(bytes.TrimSpace(runs)) || v == string(bytes.TrimSpace(tried)) {
+		return nil // it runs, or has failed here
+	}
+	if err := settings.Takes(info.Version, string(bytes.TrimSpace(runs))); err != nil {
+		return err
+	}
+	c := exec.CommandContext(ctx, "rauc", "install", bundleFile)
 	c.Stdout, c.Stderr = os.Stdout, os.Stderr
 	if err := c.Run(); err != nil {
 		return fmt.Errorf("install %s: %w", info.Version, err)
 	}
-	if err := errors.Join(os.MkdirAll(folder, 0o700), os.WriteFile(triedFile, []byte(info.Version), 0o600)); err != nil {
+	if err := os.WriteFile(triedFile, []byte(info.Version), 0o600); err != nil {
 		return fmt.Errorf("remember the update: %w", err)
 	}
 	fmt.Println("installed", info.Version, "and starting anew")

@@ -96,6 +96,9 @@ type Config struct {
 	// with PresenceLow.
 	Presence    string
 	PresenceLow bool
+	// Reset is the line of a button that others look at before Lines run (Button):
+	// named here so that nothing else is given it.
+	Reset string
 }
 
 // Check says whether two parts share a line, which none of them could use then.
@@ -104,6 +107,7 @@ func (c Config) Check() error {
 	for _, p := range []struct{ part, name string }{
 		{"green", c.Green}, {"red", c.Red}, {"buzzer", c.Buzzer}, {"door", c.Door}, {"interlock", c.Interlock},
 		{"staff_button", c.StaffButton}, {"help_button", c.HelpButton}, {"presence", c.Presence},
+		{"reset", c.Reset},
 	} {
 		if other := taken[p.name]; p.name != "" && other != "" {
 			return fmt.Errorf("gpio.%s and gpio.%s are both %q: give each part a line of its own", p.part, other, p.name)

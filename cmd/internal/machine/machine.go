@@ -21,6 +21,7 @@ type Config struct {
 	Proxy   Proxy   `toml:"proxy"`
 	Time    Time    `toml:"time"`
 	Update  Update  `toml:"update"`
+	Reset   Reset   `toml:"reset"`
 }
 
 // WiFi is a network without a cable.
@@ -49,8 +50,14 @@ type Time struct {
 
 // Update is where new roots come from, and when they may start.
 type Update struct {
-	URL   string `toml:"url"`
-	Hours string `toml:"hours"`
+	URL     string `toml:"url"`
+	Hours   string `toml:"hours"`
+	Version string `toml:"version"`
+}
+
+// Reset is how a device is made new by hand.
+type Reset struct {
+	Button string `toml:"button"`
 }
 
 // Defaults is the configuration before the file is read.
@@ -98,6 +105,9 @@ func (c *Config) check() error {
 			return fmt.Errorf("time.ntp has %q: give names or addresses of time servers", s)
 		}
 	}
+	if v := c.Update.Version; v != "" && !versioned.MatchString(v) {
+		return fmt.Errorf("update.version is %q: give a bundle's version, e.g. \"20261122.031500.1b489ee\", or \"\" for each newer one", v)
+	}
 	_, _, err := hours(c.Update.Hours)
 	return err
 }
@@ -131,7 +141,7 @@ func web(key, text, scheme string) error {
 		return nil
 	}
 	u, err := url.Parse(text)
-	if err != nil || u.Host == "" || (u.Scheme != scheme && u.Scheme != "http") || strings.ContainsAny(text, " \t\r\n\"'\\$`%") {
+	if err != nil || u.Host == "" || u.Scheme != scheme || strings.ContainsAny(text, " \t\r\n\"'\\$`%") {
 		return fmt.Errorf("%s is %q: give an address that begins with %s://", key, text, scheme)
 	}
 	return nil

@@ -47,6 +47,8 @@ func TestMistakes(t *testing.T) {
 		{"[proxy]\nurl = \"proxy:3128\"", "begins with http://"},
 		{"[proxy]\nurl = \"http://a b\"", "begins with http://"},
 		{"[update]\nurl = \"ftp://a/b\"", "begins with https://"},
+		{"[update]\nurl = \"http://a/b\"", "begins with https://"},
+		{"[update]\nversion = \"newest\"", "update.version"},
 		{"[update]\nhours = \"3-5\"", "update.hours"},
 		{"[update]\nhours = \"03:00-03:00\"", "update.hours"},
 		{"[time]\nntp = [\"a b\"]", "time.ntp"},

@@ -14,24 +14,58 @@ import (
 	"golang.org/x/image/math/fixed"
 )
 
-// Mistake is what a technician reads on the screen: what is wrong, where, and
-// what to do.
-type Mistake struct {
+// Notice is what a technician reads on the screen: what is wrong, where, and what
+// to do.
+type Notice struct {
 	Title []string // large, one line a language
 	Said  string   // the error
 	Do    []string // one line a language
 }
 
+// What the screen says beside mistakes.
+var (
+	// Holding is shown while the button of a factory reset is held.
+	Holding = Notice{
+		Title: []string{"공장 초기화", "Factory reset"},
+		Said:  "아직 보내지 않은 기록이 지워집니다.\nVisits that were not sent yet will be lost.",
+		Do:    []string{"초기화하려면 버튼을 10초 동안 누르고 계세요. 아니면 손을 떼 주세요.", "Hold the button for 10 seconds to go on. Let go of it to leave everything as it is."},
+	}
+	// LetGo is shown when it was held long enough.
+	LetGo = Notice{
+		Title: []string{"이제 버튼에서 손을 떼 주세요", "Let go of the button now"},
+		Said:  "손을 떼면 초기화합니다.\nThe device is made new when you let go.",
+		Do:    []string{"초기화하지 않으려면 10초 더 누르고 계세요.", "To leave everything as it is, hold it for 10 seconds more."},
+	}
+	// Mending is shown while a damaged data partition is repaired.
+	Mending = Notice{
+		Title: []string{"저장 공간을 고치고 있습니다", "Mending what is kept on the card"},
+		Said:  "전원이 꺼질 때 기록이 다쳤을 수 있습니다.\nThe file system on the card is damaged.",
+		Do:    []string{"전원을 켜 둔 채 잠시 기다려 주세요.", "Leave the power on and wait a moment."},
+	}
+	// Anew is shown when nothing of it could be saved.
+	Anew = Notice{
+		Title: []string{"저장 공간을 새로 만듭니다", "What was kept on the card is lost"},
+		Said:  "고칠 수 없어 비우고 새로 시작합니다.\nIt could not be mended: the device starts as a new one.",
+		Do:    []string{"다시 켜진 뒤 등록 코드를 카메라에 보여 주세요. 자주 일어나면 메모리 카드를 바꿔 주세요.", "Show an enrolment code to the camera then. If this happens again, put a new card in."},
+	}
+	// Worn is shown when the card does not answer.
+	Worn = Notice{
+		Title: []string{"메모리 카드를 읽을 수 없습니다", "The memory card cannot be read"},
+		Said:  "5분 뒤 스스로 다시 켜 봅니다.\nThe device starts anew in 5 minutes by itself.",
+		Do:    []string{"계속되면 새 메모리 카드로 바꿔 주세요.", "If this stays, put a new card in."},
+	}
+)
+
 // located finds file and line at the beginning of an error of package configs.
 var located = regexp.MustCompile(`^(?:.*/)?([^/:\s]+):(\d+): `)
 
 // Explain makes a mistake's words of an error in a settings file.
-func Explain(file string, err error) Mistake {
+func Explain(file string, err error) Notice {
 	where, line := "munjigi/"+file, ""
 	if m := located.FindStringSubmatch(err.Error()); m != nil {
 		line = m[2]
 	}
-	m := Mistake{
+	m := Notice{
 		Title: []string{"설정 파일을 고쳐 주세요", "A settings file has a mistake"},
 		Said:  err.Error(),
 		Do: []string{
@@ -46,8 +80,8 @@ func Explain(file string, err error) Mistake {
 	return m
 }
 
-// Draw fills a picture with a mistake's words: dark on light, no lamp's colour.
-func Draw(dst *image.RGBA, m Mistake, typeface []byte) error {
+// Draw fills a picture with a notice's words: dark on light, no lamp's colour.
+func Draw(dst *image.RGBA, m Notice, typeface []byte) error {
 	f, err := opentype.Parse(typeface)
 	if err != nil {
 		return fmt.Errorf("read the typeface: %w", err)
