@@ -114,20 +114,31 @@ func ioctl(f *os.File, request uintptr, arg unsafe.Pointer) error {
 	return nil
 }
 
-func (p *framebuffer) Show(img *image.RGBA, changed []image.Rectangle) (err error) {
+func (p *framebuffer) Show(img *image.RGBA, changed []image.Rectangle) error {
 	if err := p.Check(); err != nil {
 		return err
 	}
-	// A screen that is pulled out between the check and here takes its memory along.
+	return faulting(func() {
+		for _, r := range changed {
+			p.copy(img, r)
+		}
+	})
+}
+
+// faulting calls copy, which writes to a screen's memory: one that is pulled out
+// between the check and here takes its memory along. Nothing else that goes wrong
+// there is the screen's.
+func faulting(copy func()) (err error) {
 	defer debug.SetPanicOnFault(debug.SetPanicOnFault(true))
 	defer func() {
-		if recover() != nil {
+		what := recover()
+		if _, fault := what.(interface{ Addr() uintptr }); fault { // see SetPanicOnFault
 			err = ErrChanged
+		} else if what != nil {
+			panic(what)
 		}
 	}()
-	for _, r := range changed {
-		p.copy(img, r)
-	}
+	copy()
 	return nil
 }
 
@@ -165,6 +176,12 @@ func (p *framebuffer) Diagonal() float64 {
 	}
 	return math.Hypot(float64(w), float64(h)) / 25.4
 }
+
+// Forgetful implements the interface of that name. The kernel notes by pages what
+// was written to many a screen and sends it on later; under QEMU's virtio-gpu one
+// page, a line of the picture, was seen to stay as it had been. And the kernel
+// may print its own messages over ours.
+func (p *framebuffer) Forgetful() {}
 
 func (p *framebuffer) Size() image.Point { return p.size() }
 func (p *framebuffer) String() string    { return "fb:" + p.file.Name() }

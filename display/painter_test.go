@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"fmt"
 	"image"
+	"os"
 	"strings"
 	"testing"
 	"time"
@@ -121,29 +122,62 @@ func testPicture() *image.Gray {
 }
 
 // TestDrawIsPure: what was drawn before, with the same Painter or into the same
-// picture, must not shine through, and what Update paints over another scene is
-// what Draw would have drawn.
+// picture, must not shine through on any screen, whichever way it is turned: what
+// a framebuffer holds after any scene upon any other, told of by Update's damage
+// alone, is that scene drawn anew.
 func TestDrawIsPure(t *testing.T) {
-	views := scenery()
-	img := image.NewRGBA(image.Rect(0, 0, 240, 180))
-	p, err := NewPainter(Options{})
-	if err != nil {
-		t.Fatal(err)
-	}
-	want := map[string]*image.RGBA{}
-	for _, v := range views {
-		want[v.name] = image.NewRGBA(img.Rect)
-		fresh, _ := NewPainter(Options{})
-		fresh.Draw(want[v.name], v.State)
-	}
-	for i := range views {
-		for j := range views {
-			p.Update(img, views[i].State)
-			p.Update(img, views[j].State)
-			if !bytes.Equal(img.Pix, want[views[j].name].Pix) {
-				t.Fatalf("%s after %s is not as it is alone", views[j].name, views[i].name)
+	for _, tc := range []struct {
+		size   image.Point
+		langs  []string
+		rotate int
+		format pixelFormat
+	}{
+		{image.Pt(144, 108), []string{"ko", "en"}, 0, xrgb8888},
+		{image.Pt(108, 144), []string{"ko", "en"}, 90, rgb565},
+		{image.Pt(128, 64), []string{"ko"}, 180, xbgr8888},
+		{image.Pt(144, 108), []string{"ko", "vi"}, 270, rgb565},
+	} {
+		t.Run(fmt.Sprint(tc.size, tc.langs, tc.rotate), func(t *testing.T) {
+			t.Parallel()
+			if _, err := os.Stat(foreignFont); err != nil && tc.langs[len(tc.langs)-1] == "vi" {
+				t.Skipf("%v: install fonts-noto-cjk", err)
 			}
-		}
+			l := layout{size: tc.size}
+			screen := func() *surface {
+				s := &surface{width: tc.size.X, height: tc.size.Y, format: tc.format, rotate: tc.rotate}
+				if tc.rotate%180 == 90 {
+					s.width, s.height = s.height, s.width
+				}
+				s.stride = s.width * s.format.bytes()
+				s.mem = make([]byte, s.stride*s.height)
+				return s
+			}
+			p, img, device := l.painter(t, tc.langs...), l.picture(), screen()
+			var views []view
+			for _, v := range scenery() {
+				views = append(views, v.turns(p)...)
+			}
+			want := map[string][]byte{}
+			fresh, page := l.painter(t, tc.langs...), l.picture()
+			for _, v := range views {
+				fresh.Draw(page, v.State)
+				s := screen()
+				s.copy(page, page.Rect)
+				want[v.name] = s.mem
+			}
+			for _, before := range views {
+				for _, v := range views {
+					for _, s := range []State{before.State, v.State} {
+						for _, r := range p.Update(img, s) {
+							device.copy(img, r)
+						}
+					}
+					if !bytes.Equal(device.mem, want[v.name]) {
+						t.Fatalf("%s after %s is not as it is alone", v.name, before.name)
+					}
+				}
+			}
+		})
 	}
 }
 

@@ -38,6 +38,11 @@ type Measured interface{ Diagonal() float64 }
 // second, so that one that was unplugged is found while nothing changes on it.
 type Checked interface{ Check() error }
 
+// Forgetful is a Panel that may lose some of what it was shown, or on which others
+// write, too. It is shown the whole picture again a second after each scene and
+// every two seconds then.
+type Forgetful interface{ Forgetful() }
+
 // Opener opens a panel; it is called again after a panel failed.
 type Opener func() (Panel, error)
 

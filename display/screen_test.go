@@ -175,6 +175,34 @@ func TestScreenFailingPanels(t *testing.T) {
 	}, bad.open, stuck.open, good.open)
 }
 
+// forgetfulPanel loses some of each picture that it is shown for the first time.
+type forgetfulPanel struct{ *fakePanel }
+
+func (forgetfulPanel) Forgetful() {}
+
+// TestScreenForgetful: what a panel lost, or somebody else wrote over it, is put
+// right within two seconds, on scenes that stand still as on live ones.
+func TestScreenForgetful(t *testing.T) {
+	p := &fakePanel{}
+	runScreen(t, func(s *Screen) {
+		for _, st := range []State{{Scene: Accepted}, {Scene: Idle, Camera: testPicture()}, {Scene: Expired}} {
+			s.Show(st)
+			synctest.Wait()
+			for range 3 {
+				p.mu.Lock()
+				want := bytes.Clone(p.last)
+				clear(p.last)
+				p.mu.Unlock()
+				time.Sleep(2*time.Second + beatEvery)
+				synctest.Wait()
+				if _, _, last, _ := p.seen(); !bytes.Equal(last, want) {
+					t.Errorf("%s is not whole again after two seconds", st.Scene)
+				}
+			}
+		}
+	}, func() (Panel, error) { _, err := p.open(); return forgetfulPanel{p}, err })
+}
+
 // TestScreenFrames: at the pace of the kiosk's live picture every frame is shown,
 // and at once: none waits for the next.
 func TestScreenFrames(t *testing.T) {

@@ -156,6 +156,8 @@ func (w *worker) feed(ctx context.Context, panel Panel) error {
 	img := image.NewRGBA(image.Rectangle{Max: panel.Size()})
 	speaking, _ := panel.(Speaking)
 	checked, _ := panel.(Checked)
+	_, forgetful := panel.(Forgetful)
+	whole := []image.Rectangle{img.Rect}
 	spoken := ""
 	show := func(st State) error {
 		damage := w.painter.Update(img, st)
@@ -197,6 +199,11 @@ func (w *worker) feed(ctx context.Context, panel Panel) error {
 					}
 				}
 				again = w.phase(beats) != drawn
+				if forgetful && !again && beats%turnBeats == turnBeats/2 && !w.newScene() {
+					if err := panel.Show(img, whole); err != nil {
+						return err
+					}
+				}
 			}
 			if due && w.take() {
 				if again = true; w.shown.Scene != drawn.Scene || w.shown.Hint != drawn.Hint {
