@@ -306,23 +306,28 @@ func (b *browser) code(path string, fields ...string) string {
 // enrol makes a kiosk of a code, as a device would, and returns its id.
 func (h *house) enrol(text, device string) string {
 	h.t.Helper()
-	code, err := wire.ParseCode(text)
+	kiosk, err := h.tryEnrol(text, device)
 	if err != nil {
 		h.t.Fatal(err)
+	}
+	return kiosk
+}
+
+func (h *house) tryEnrol(text, device string) (kiosk string, err error) {
+	code, err := wire.ParseCode(text)
+	if err != nil {
+		return "", err
 	}
 	csr, err := x509.CreateCertificateRequest(rand.Reader, &x509.CertificateRequest{}, testKey(device))
 	if err != nil {
-		h.t.Fatal(err)
+		return "", err
 	}
 	e, err := wire.NewEnrol(code.Code, csr, "1.2.3", 7)
 	if err != nil {
-		h.t.Fatal(err)
+		return "", err
 	}
 	answer, err := h.book.Enrol(h.t.Context(), e, h.now())
-	if err != nil {
-		h.t.Fatal(err)
-	}
-	return answer.Kiosk
+	return answer.Kiosk, err
 }
 
 // well is the heartbeat of a kiosk with nothing to say.

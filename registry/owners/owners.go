@@ -120,6 +120,8 @@ func (s *Server) table() []route {
 		{get, "/account", signedIn, (*Server).accountPage},
 		{post, "/account/password", signedIn, (*Server).changePassword},
 		{post, "/account/logout", signedIn, (*Server).logoutEverywhere},
+		{get, "/account/leave", signedIn, (*Server).leaveForm},
+		{post, "/account/leave", signedIn, (*Server).leave},
 		{get, "/branches/{facility}", signedIn, (*Server).branch},
 		{get, "/branches/{facility}/hours.csv", signedIn, (*Server).hoursCSV},
 		{get, "/branches/{facility}/days.csv", signedIn, (*Server).daysCSV},

@@ -211,6 +211,75 @@ func TestAccounts(t *testing.T) {
 	})
 }
 
+// Who deletes an account leaves nothing of themselves, and with the last boss
+// nothing of the business but the names of its branches.
+func TestLeave(t *testing.T) {
+	each(t, func(t *testing.T, h *house) {
+		w := newTown(h)
+		rows := func(query string, args ...any) (n int) {
+			t.Helper()
+			if err := h.db.SQL().QueryRow(query, args...).Scan(&n); err != nil {
+				t.Fatal(err)
+			}
+			return n
+		}
+		if a := w.staff.post("/account/leave", "password", "falsch"); a.status != 422 {
+			t.Error("a wrong password deletes", a.status)
+		}
+		w.staff.see("/")
+		if to := w.staff.must("/account/leave", "password", password2); to != "/login?done=deleted" {
+			t.Error(to)
+		}
+		if a := w.staff.get("/"); a.location() != "/login" {
+			t.Error("a deleted account is signed in")
+		}
+		if a := w.staff.post("/login", "login", "minsu", "password", password2); a.status != 422 {
+			t.Error("a deleted account can log in", a.status)
+		}
+		w.boss.see(w.branch)
+
+		// The last boss goes only behind the kiosks.
+		second := h.staff(w.boss, "second")
+		w.boss.link("/staff/invite")
+		code := w.boss.code(w.branch + "/code")
+		body := w.boss.see("/account/leave")
+		if !strings.Contains(body, "정문") || strings.Contains(body, `type="password"`) {
+			t.Error("the page does not say which kiosks are in the way")
+		}
+		before := h.state()
+		if a := w.boss.post("/account/leave", "password", password1); a.status != http.StatusConflict {
+			t.Error("a business goes while its kiosk works", a.status)
+		}
+		if h.state() != before {
+			t.Error("a refused deletion has changed something")
+		}
+		w.boss.must(w.branch + "/kiosks/" + w.kiosk + "/revoke")
+		w.boss.must("/account/leave", "password", password1)
+		if a := second.get("/"); a.location() != "/login" {
+			t.Error("staff of a deleted business are signed in")
+		}
+		for _, query := range []string{
+			`SELECT count(*) FROM owners WHERE business = '` + business1 + `'`, `SELECT count(*) FROM accounts WHERE login IN ('haneul@example.com', 'second', 'minsu')`,
+			`SELECT count(*) FROM owner_links`, `SELECT count(*) FROM owner_sessions WHERE account <> '` + w.otherAccount + `'`,
+			`SELECT count(*) FROM facilities WHERE owner <> '' AND owner NOT IN (SELECT id FROM owners)`,
+			`SELECT count(*) FROM codes WHERE secret IS NOT NULL AND facility = '` + facilityOf(w.branch) + `'`,
+		} {
+			if n := rows(query); n != 0 {
+				t.Errorf("%d rows: %s", n, query)
+			}
+		}
+		if rows(`SELECT count(*) FROM facilities WHERE id = $1`, facilityOf(w.branch)) != 1 {
+			t.Error("the place of visits is gone before them")
+		}
+		if _, err := h.tryEnrol(code, "door-3"); err == nil {
+			t.Error("a code of a deleted business makes a kiosk")
+		}
+		// The other business notices nothing, and the number is free again.
+		w.other.see(w.otherBranch)
+		h.boss(business1, "haneul@example.com")
+	})
+}
+
 func TestRecovery(t *testing.T) {
 	h := lite(t)
 	h.boss(business1, "haneul@example.com")

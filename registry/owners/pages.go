@@ -133,7 +133,7 @@ func (v view) Value(field string) string { return v.Form.Get(field) }
 
 // done are the things a page may say have just been done; the address names
 // one by its key, so that it can say nothing else.
-var done = []string{"branch", "renamed", "revoked", "role", "removed", "hours", "business", "password", "recovered", "left", "everywhere", "joined"}
+var done = []string{"branch", "renamed", "revoked", "role", "removed", "hours", "business", "password", "recovered", "left", "everywhere", "joined", "deleted"}
 
 // show answers with a page.
 func (s *Server) show(w http.ResponseWriter, r *http.Request, v *visitor, status int, page string, body any, problems ...problem) error {

@@ -15,22 +15,7 @@ func (s *Server) accountPage(w http.ResponseWriter, r *http.Request, v *visitor)
 // not suffice, and goes on under a fresh session.
 func (s *Server) changePassword(w http.ResponseWriter, r *http.Request, v *visitor) error {
 	ctx := r.Context()
-	var early WaitError
-	if err := s.guard.try(ctx, loginByAccount, v.account.Login, s.Now()); errors.As(err, &early) {
-		return s.tooEarly(w, r, v, "account", nil, early.Wait)
-	} else if err != nil {
-		return err
-	}
-	_, kept, err := s.accounts.byLogin(ctx, v.account.Login)
-	if err != nil {
-		return err
-	}
-	if ok, _, err := s.hasher.verify(ctx, kept, r.PostFormValue("password")); err != nil {
-		return err
-	} else if !ok {
-		return s.show(w, r, v, http.StatusUnprocessableEntity, "account", nil, problem{"password", v.words["problem.password"]})
-	}
-	if err := s.guard.succeeded(ctx, loginByAccount, v.account.Login); err != nil {
+	if same, err := s.presentPassword(w, r, v, "account", nil); err != nil || !same {
 		return err
 	}
 	password, problems := s.passwordForm(r, v, v.account.Login, v.owner.Business)
@@ -45,6 +30,29 @@ func (s *Server) changePassword(w http.ResponseWriter, r *http.Request, v *visit
 		return err
 	}
 	return s.enter(w, r, v, v.account.ID, "/account?done=password")
+}
+
+// presentPassword says whether a form holds the password of who is signed in;
+// where it does not, or too many were tried, the page has been shown again.
+func (s *Server) presentPassword(w http.ResponseWriter, r *http.Request, v *visitor, page string, body any) (same bool, err error) {
+	ctx := r.Context()
+	var early WaitError
+	if err := s.guard.try(ctx, loginByAccount, v.account.Login, s.Now()); errors.As(err, &early) {
+		return false, s.tooEarly(w, r, v, page, body, early.Wait)
+	} else if err != nil {
+		return false, err
+	}
+	_, kept, err := s.accounts.byLogin(ctx, v.account.Login)
+	if err != nil {
+		return false, err
+	}
+	if same, _, err = s.hasher.verify(ctx, kept, r.PostFormValue("password")); err != nil {
+		return false, err
+	}
+	if !same {
+		return false, s.show(w, r, v, http.StatusUnprocessableEntity, page, body, problem{"password", v.words["problem.password"]})
+	}
+	return true, s.guard.succeeded(ctx, loginByAccount, v.account.Login)
 }
 
 func (s *Server) logoutEverywhere(w http.ResponseWriter, r *http.Request, v *visitor) error {
