@@ -34,14 +34,19 @@ scripts/kconfig/merge_config.sh -m .config "$here/uml.config" >/dev/null
 make -s ARCH=um olddefconfig
 make -s ARCH=um -j"$(nproc)" linux modules
 
-# The camera: Debian has the module's source in bookworm-backports.
-if ! apt-cache show "v4l2loopback-dkms" | grep -q "^Version: $loopback_version"; then
-  # From wherever this machine has its bookworm.
-  mirror=$(apt-get indextargets --format '$(REPO_URI)' 'Codename: bookworm' | sort -u | head -n 1)
-  echo "deb $mirror bookworm-backports main" | $sudo tee /etc/apt/sources.list.d/munjigi-hil.list >/dev/null
-  $sudo apt-get update -q
-fi
-(cd "$work" && apt-get download -q "v4l2loopback-dkms=$loopback_version*" && dpkg-deb -x v4l2loopback-dkms_*.deb loopback)
+# The camera: Debian has the module's source in bookworm-backports. It is read from
+# wherever this machine has its bookworm, and this machine's own lists stay as they are.
+mirror=$(apt-get indextargets --format '$(REPO_URI)' 'Codename: bookworm' | sort -u | head -n 1)
+mkdir -p "$work/lists/partial"
+chmod 755 "$work" "$work/lists" # apt fetches as its own user
+echo "deb ${mirror:-http://deb.debian.org/debian} bookworm-backports main" >"$work/backports.list"
+backports() {
+  (cd "$work" && apt-get -q -o Dir::Etc::sourcelist="$work/backports.list" -o Dir::Etc::sourceparts=/dev/null \
+    -o Dir::State::lists="$work/lists" -o Dir::Cache::pkgcache= -o Dir::Cache::srcpkgcache= "$@")
+}
+backports update
+backports download "v4l2loopback-dkms=$loopback_version*"
+dpkg-deb -x "$work"/v4l2loopback-dkms_*.deb "$work/loopback"
 make -s ARCH=um M="$work/loopback/usr/src/v4l2loopback-$loopback_version" modules
 
 mkdir -p "$out"

@@ -9,11 +9,11 @@
 #   cuts      the power is cut at random moments: HIL_CUTS (30) kills of the guest
 #   replay    a record of what the disk was given is cut at HIL_REPLAYS (100) random places
 #   faults    what goes wrong at a door, and comes right again: HIL_FAULTS=short, all or names
-#   replug    camera, sound and screen are pulled out and put back HIL_REPLUGS (2) times
+#   replug    camera, sound and screen are pulled out at once and put back, HIL_REPLUGS (5) times
 #   soak      HIL_SOAK (150) visitors, and whether memory, files, threads or the journal grow
 #   latency   from the camera to the far end of the sound card; prints "bench:" lines
 #
-# Without TIER: all but faults and latency. Pictures, sound and logs go to out/hil/.
+# Without TIER: all but latency. Pictures, sound and logs go to out/hil/.
 set -euo pipefail
 here=$(cd "$(dirname "$0")" && pwd)
 repo=$(dirname "$here")
@@ -235,7 +235,7 @@ faults() {
 
 # Camera, sound and screen are pulled out and put back again and again.
 replug() {
-  fairly faults own replug systemd.unified_cgroup_hierarchy=0 HIL_FAULTS="replug:${HIL_REPLUGS:-2}"
+  fairly faults own replug systemd.unified_cgroup_hierarchy=0 HIL_FAULTS="replug:${HIL_REPLUGS:-5}"
 }
 
 # Many visitors, and whether anything grows with them.
@@ -247,7 +247,7 @@ latency() {
   fairly latency "${HIL_CLOCKS:-machine}" latency HIL_FORMAT="${HIL_FORMAT:-YUYV}" HIL_SIZE="${HIL_SIZE:-1280x720}" HIL_FPS=30 HIL_VISITORS="${HIL_VISITORS:-25}"
 }
 
-[ $# -gt 0 ] || set -- devices systemd replug cuts replay soak
+[ $# -gt 0 ] || set -- devices systemd faults replug cuts replay soak
 for tier; do
   case $tier in
   devices | systemd | cuts | replay | faults | replug | soak | latency) ;;
@@ -283,6 +283,8 @@ for tier; do
   "$tier" || failed="$failed $tier"
 done
 grep . <<<"$benches" || true
+image=$repo/out/image/munjigi.img.xz # where "make image" has built one
+[ ! -f "$image" ] || echo "bench: image.size $(du -m --apparent-size "$image" | cut -f1) MB"
 # Last and short, as who reads a log often has its end alone. What "make bench"
 # reads comes before.
 {

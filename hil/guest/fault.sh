@@ -24,22 +24,35 @@ clock() {
   [ "${2:-}" = unsure ] || "$HIL_BIN/rig" -synchronised
 }
 
+# unload takes the camera's driver away: the kiosk lets go of a camera that is silent.
+unload() {
+  local users
+  for _ in $(seq 60); do
+    read -r users </sys/module/v4l2loopback/refcnt
+    [ "$users" = 0 ] && rmmod v4l2loopback && return
+    sleep 0.5
+  done
+  echo "the camera's driver is still in use" >&2
+  return 1
+}
+load() { insmod "$HIL_MODULES/v4l2loopback.ko" video_nr=20 exclusive_caps=1 card_label=door; }
+
+# card on|off : unplugs the sound card, or plugs it in.
+card() {
+  local how=unbind
+  [ "$1" = on ] || how=bind
+  echo snd_aloop.0 >/sys/bus/platform/drivers/snd_aloop/$how
+}
+
 portal() { systemd-run -q -u hil-portal -p NetworkNamespacePath=/run/netns/street "$HIL_BIN/rig" -portal "$@"; }
 
 case $1-$2 in
-camera-unplugged-on)
-  # The kiosk lets go of a camera that is silent; then the driver can be taken away.
-  for _ in $(seq 300); do
-    rmmod v4l2loopback 2>/dev/null && exit 0
-    sleep 0.1
-  done
-  echo "the camera's driver is still in use" >&2
-  exit 1
-  ;;
-camera-unplugged-off) insmod "$HIL_MODULES/v4l2loopback.ko" video_nr=20 exclusive_caps=1 card_label=door ;;
-
-sound-unplugged-on) echo snd_aloop.0 >/sys/bus/platform/drivers/snd_aloop/unbind ;;
-sound-unplugged-off) echo snd_aloop.0 >/sys/bus/platform/drivers/snd_aloop/bind ;;
+camera-unplugged-on) unload ;;
+camera-unplugged-off) load ;;
+sound-unplugged-on | sound-unplugged-off) card "$2" ;;
+# As a hub that carries them all.
+all-unplugged-on) card on; unload ;;
+all-unplugged-off) card off; load ;;
 
 disk-full-on) dd if=/dev/zero of=$data/lost bs=64k 2>/dev/null || true ;;
 disk-full-off) rm -f $data/lost ;;

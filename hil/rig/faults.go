@@ -34,8 +34,8 @@ type fault struct {
 	waits bool
 	// mute: nothing can be heard.
 	mute bool
-	// within is how long after its end a good code must be accepted again,
-	// without anybody's help.
+	// within is how long after its end a good code must be accepted again, and
+	// that be heard and shown, without anybody's help.
 	within time.Duration
 	// short ones are tried each time, the others in the long run.
 	short bool
@@ -52,6 +52,7 @@ var faults = []fault{
 	{name: "camera-unplugged", shown: display.OutOfOrder, within: 30 * time.Second, short: true},
 	{name: "sound-unplugged", told: []string{accepted}, mute: true, within: 30 * time.Second, short: true},
 	{name: "screen-resized", told: []string{accepted}, within: 5 * time.Second, short: true},
+	{name: "all-unplugged", shown: display.OutOfOrder, within: 30 * time.Second},
 	{name: "disk-full", told: []string{outOfOrder, accepted}, within: time.Minute, short: true},
 	{name: "disk-read-only", told: []string{outOfOrder, accepted}, within: time.Minute},
 	{name: "disk-slow", told: []string{accepted}, waits: true, within: 10 * time.Second, short: true},
@@ -100,10 +101,13 @@ func (r *rig) endure(ctx context.Context, key ed25519.PrivateKey, known prompts,
 	fmt.Println()
 	t.Flush()
 	if len(rows) > 0 && r.db != "" {
-		wait(ctx, 3*time.Minute, func() bool { return false }) // senders wait long after a long fault
-		failed = append(failed, r.registered(ctx, rows)...)
+		failed = append(failed, r.registered(ctx, rows, 3*time.Minute)...) // senders wait long after a long fault
 	}
-	fmt.Printf("bench: hil.faults.tried %d count\nbench: hil.faults.failed %d count\n", tried, len(failed))
+	name := "faults"
+	if strings.HasPrefix(which, "replug:") {
+		name = "replug"
+	}
+	fmt.Printf("bench: hil.%s.tried %d count\nbench: hil.%[1]s.failed %[3]d count\n", name, tried, len(failed))
 	if len(failed) > 0 {
 		return fmt.Errorf("not as expected:\n  %s", strings.Join(failed, "\n  "))
 	}
@@ -111,12 +115,12 @@ func (r *rig) endure(ctx context.Context, key ed25519.PrivateKey, known prompts,
 }
 
 // chosen are the faults that which names: short, all, names with commas, or
-// replug:N, which is N times everything that can be unplugged.
+// replug:N, which is N times everything that can be unplugged, at once.
 func chosen(which string) (all []*fault) {
 	names := strings.Split(which, ",")
 	if n, ok := strings.CutPrefix(which, "replug:"); ok {
 		times, _ := strconv.Atoi(n)
-		names = slices.Repeat([]string{"camera-unplugged", "sound-unplugged", "screen-resized"}, times)
+		names = slices.Repeat([]string{"all-unplugged"}, times)
 	}
 	for i := range faults {
 		if which == "all" || which == "short" && faults[i].short {
@@ -147,9 +151,13 @@ func (r *rig) suffer(ctx context.Context, f *fault, key ed25519.PrivateKey, know
 			}
 			rows = append(rows, w)
 			ok := slices.Contains(f.told, w.got)
+			told := w.got
+			if told == "" {
+				told = "nothing"
+			}
 			if kind == "forged" {
-				forged, ok = w.got, w.got != accepted // whatever else it is told
-			} else if good = w.got; ok {
+				forged, ok = told, w.got != accepted // whatever else it is told
+			} else if good = told; ok {
 				heard, err = r.rightly(f, w, known)
 			}
 			if !ok {
@@ -174,12 +182,20 @@ func (r *rig) suffer(ctx context.Context, f *fault, key ed25519.PrivateKey, know
 			return "", rows, err
 		}
 		rows = append(rows, w)
-		if after := w.from.Sub(mended); w.got == accepted {
-			return fmt.Sprintf("%s\t%s\t%s\t%s\t%.0f s\t", good, forged, shown, heard, after.Seconds()), rows, nil
-		} else if w.got != "" && !slices.Contains(f.told, w.got) {
+		after := w.from.Sub(mended)
+		var amiss error
+		switch {
+		case w.got == accepted:
+			if _, amiss = r.rightly(&fault{}, w, known); amiss == nil {
+				return fmt.Sprintf("%s\t%s\t%s\t%s\t%.0f s\t", good, forged, shown, heard, after.Seconds()), rows, nil
+			}
+		case w.got == "" || slices.Contains(f.told, w.got):
+			amiss = fmt.Errorf("a good code was told %q", w.got)
+		default:
 			return "", rows, fmt.Errorf("a good code was told %q when it was over", w.got)
-		} else if after > f.within {
-			return "", rows, fmt.Errorf("a good code was told %q %.0f s after it was over", w.got, after.Seconds())
+		}
+		if after > f.within {
+			return "", rows, fmt.Errorf("%.0f s after it was over: %w", after.Seconds(), amiss)
 		}
 	}
 }
@@ -189,16 +205,21 @@ func (r *rig) suffer(ctx context.Context, f *fault, key ed25519.PrivateKey, know
 func (r *rig) rightly(f *fault, w *row, known prompts) (heard string, err error) {
 	e, want := expected[w.got]
 	var names []string
-	for _, s := range r.ear.heard(w.from, w.to) {
+	sounds := r.ear.heard(w.from, w.to)
+	for i, s := range sounds {
 		name, match := r.ear.name(s, known)
-		var behind float64
-		if want && name != e.prompt {
-			_, behind = r.ear.behind(s, known[e.prompt], 8*time.Second)
-		}
-		if match >= sameSound || behind < sameSound || f.waits {
+		// One that was cut off is not named, but for the word of patience.
+		if match >= sameSound || f.waits && name == "wait" {
 			names = append(names, name)
 		}
-		if behind >= sameSound {
+		if !want || name == e.prompt {
+			continue
+		}
+		within := 8 * time.Second
+		if i+1 < len(sounds) {
+			within = sounds[i+1].at.Sub(s.at) - 100*time.Millisecond
+		}
+		if _, match := r.ear.behind(s, known[e.prompt], within); match >= sameSound {
 			names = append(names, e.prompt)
 		}
 	}
@@ -210,8 +231,8 @@ func (r *rig) rightly(f *fault, w *row, known prompts) (heard string, err error)
 		// It said nothing, or nothing that has a prompt.
 	case !f.mute && !slices.Contains(names, e.prompt):
 		err = fmt.Errorf("a good code: heard %q, want %s", heard, e.prompt)
-	case f.waits && names[0] != "wait":
-		err = fmt.Errorf("heard %q, want \"wait\" first", heard)
+	case f.waits && !slices.Contains(names[:slices.Index(names, e.prompt)], "wait"):
+		err = fmt.Errorf("heard %q, want \"wait\" before %s", heard, e.prompt)
 	case w.picture < samePicture:
 		err = fmt.Errorf("a good code: the screen is not %s (alike %.3f)", e.scene, w.picture)
 	}
@@ -266,16 +287,18 @@ func (r *rig) stands(ctx context.Context, scene display.Scene, shot string) (str
 
 // bring begins ("on") or ends ("off") a fault.
 func (r *rig) bring(ctx context.Context, f *fault, how string) error {
-	switch f.name {
-	case "camera-frozen":
+	camera := f.name == "camera-unplugged" || f.name == "all-unplugged"
+	switch {
+	case f.name == "camera-frozen":
 		r.feeder.spoil(ctx, map[string]spoiling{"on": frozen}[how])
-	case "camera-lies":
+	case f.name == "camera-lies":
 		r.feeder.spoil(ctx, map[string]spoiling{"on": short}[how])
-	case "screen-resized":
-		return r.resize(map[string]image.Point{"on": image.Pt(800, 600), "off": image.Pt(r.stride/4, 768)}[how])
-	case "camera-unplugged":
-		if how == "on" {
-			r.feeder.spoil(ctx, gone)
+	case camera && how == "on":
+		r.feeder.spoil(ctx, gone)
+	}
+	if f.name == "screen-resized" || f.name == "all-unplugged" {
+		if err := r.resize(map[string]image.Point{"on": image.Pt(800, 600), "off": image.Pt(r.stride/4, 768)}[how]); err != nil {
+			return err
 		}
 	}
 	c := exec.CommandContext(ctx, "bash", r.script, f.name, how)
@@ -283,7 +306,7 @@ func (r *rig) bring(ctx context.Context, f *fault, how string) error {
 	if out, err := c.CombinedOutput(); err != nil {
 		return fmt.Errorf("%s %s: %w\n%s", f.name, how, err, out)
 	}
-	if f.name == "camera-unplugged" && how == "off" {
+	if camera && how == "off" {
 		r.feeder.spoil(ctx, none)
 	}
 	return ctx.Err()

@@ -143,7 +143,7 @@ func (r *rig) receive(ctx context.Context, key ed25519.PrivateKey, known prompts
 			plan = anew(plan)
 		}
 	}
-	faults := r.registered(ctx, rows)
+	faults := r.registered(ctx, rows, 15*time.Second)
 	if r.screen != "" {
 		wait(ctx, 5*time.Second, func() bool { return false }) // the longest that an answer stays
 		img, err := screenshot(r.screen, r.shape, r.stride)
@@ -341,8 +341,8 @@ func (r *rig) judge(w *row, known prompts) {
 }
 
 // registered waits for the visits of those whom the kiosk accepted to reach the
-// registry, once each, with the time of their scan.
-func (r *rig) registered(ctx context.Context, rows []*row) (faults []string) {
+// registry, once each, with the time of their scan, for so long at most.
+func (r *rig) registered(ctx context.Context, rows []*row, most time.Duration) (faults []string) {
 	if r.db == "" {
 		return nil
 	}
@@ -359,9 +359,12 @@ func (r *rig) registered(ctx context.Context, rows []*row) (faults []string) {
 	}
 	first := began.UnixMilli() // no row's: its clock may have been set
 	var scans []int64
-	wait(ctx, 15*time.Second, func() bool {
-		scans, err = scanned(ctx, db, first)
-		return err == nil && len(scans) >= len(want)
+	wait(ctx, most, func() bool {
+		if scans, err = scanned(ctx, db, first); err == nil && len(scans) >= len(want) {
+			return true
+		}
+		wait(ctx, time.Second, func() bool { return false })
+		return false
 	})
 	if err != nil {
 		return []string{fmt.Sprintf("the registry's database: %v", err)}
