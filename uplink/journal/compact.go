@@ -23,7 +23,10 @@ var ErrClosed = errors.New("the journal is closed: restart the kiosk")
 func (j *Journal) Compact() error {
 	j.mu.Lock()
 	defer j.mu.Unlock()
-	if err := j.compact(); err != nil {
+	if err := j.sound(); err != nil {
+		return err
+	}
+	if err := j.guard(j.compact); err != nil {
 		return fmt.Errorf("compact the journal %s: %w", j.path, err)
 	}
 	return nil

@@ -13,18 +13,14 @@ import (
 	"encoding/binary"
 	"errors"
 	"fmt"
-	"io/fs"
-	"os"
 	"sync"
 	"time"
 
 	"github.com/munjigi/munjigi/pass"
 	"github.com/munjigi/munjigi/pass/cose"
 	"github.com/munjigi/munjigi/pass/wire"
-	"github.com/munjigi/munjigi/uplink/disk"
 
 	bolt "go.etcd.io/bbolt"
-	berrors "go.etcd.io/bbolt/errors"
 )
 
 // Keep is how long a visit may wait for the registry; then it is destroyed
@@ -61,6 +57,11 @@ type Journal struct {
 	// syncDir makes a rename durable; tests replace it to make it fail.
 	syncDir func(dir string) error
 	added   chan struct{}
+
+	mended  *Mend           // what Open had to do, nil for nothing
+	orphans map[string]bool // signed passes whose visit was salvaged without its mark
+	damaged chan struct{}   // closed when the file is found damaged
+	once    sync.Once       // closes it
 }
 
 var (
@@ -73,6 +74,8 @@ var (
 	keyDestroyed = []byte("destroyed") // visits destroyed unsent, 8 bytes big endian
 	keyUnkept    = []byte("unkept")    // visits destroyed because policy keeps none, 8 bytes big endian
 	keyKiosk     = []byte("kiosk")     // id of the kiosk whose visits these are
+	keyMended    = []byte("mended")    // how often the file was damaged and mended, 8 bytes big endian
+	keySalvaged  = []byte("salvaged")  // visits salvaged then, 8 bytes big endian
 )
 
 // mark is the value of a used pass.
@@ -86,95 +89,6 @@ type mark struct {
 type aside struct {
 	Visit  wire.Visit `cbor:"1,keyasint"`
 	Reason string     `cbor:"2,keyasint"`
-}
-
-// Open opens or creates the journal at path. One process holds it at a time.
-func Open(path string) (j *Journal, err error) {
-	defer func() {
-		// bbolt panics on some damaged files; the daemon must be able to say so.
-		if p := recover(); p != nil {
-			j, err = nil, fmt.Errorf("open the journal %s: the file is damaged (%v): move it away and keep it for support", path, p)
-		}
-	}()
-	db, err := bolt.Open(path, 0o600, options())
-	switch {
-	case errors.Is(err, berrors.ErrTimeout):
-		return nil, fmt.Errorf("open the journal %s: another kiosk holds it: stop that one first", path)
-	case errors.Is(err, fs.ErrNotExist):
-		return nil, fmt.Errorf("open the journal %s: create its folder first: %w", path, err)
-	case errors.Is(err, fs.ErrPermission), errors.Is(err, os.ErrPermission):
-		return nil, fmt.Errorf("open the journal %s: let the kiosk's user write there: %w", path, err)
-	case err != nil:
-		return nil, fmt.Errorf("open the journal %s: %w", path, err)
-	}
-	if err := disk.Own(path); err != nil {
-		db.Close()
-		return nil, fmt.Errorf("open the journal %s: %w", path, err)
-	}
-	j = &Journal{path: path, db: db, commit: (*bolt.Tx).Commit, syncDir: disk.Sync, added: make(chan struct{}, 1)}
-	err = j.update(func(tx *bolt.Tx) error {
-		for _, b := range [][]byte{bucketUsed, bucketVisits, bucketAside, bucketCounts, bucketMeta} {
-			if _, err := tx.CreateBucketIfNotExists(b); err != nil {
-				return err
-			}
-		}
-		return nil
-	})
-	if err != nil {
-		db.Close()
-		return nil, fmt.Errorf("open the journal %s: %w", path, err)
-	}
-	return j, nil
-}
-
-func options() *bolt.Options {
-	return &bolt.Options{Timeout: time.Second, FreelistType: bolt.FreelistMapType}
-}
-
-// Probe says whether the disk takes a write, by making one as Admit does.
-func (j *Journal) Probe() error {
-	err := j.update(func(tx *bolt.Tx) error {
-		return tx.Bucket(bucketMeta).Put(keyDestroyed, seqKey(number(tx, keyDestroyed)))
-	})
-	if err != nil {
-		return fmt.Errorf("write to the journal: the disk is full, read-only or broken: %w", err)
-	}
-	return nil
-}
-
-// Close releases the file.
-func (j *Journal) Close() error {
-	j.mu.Lock()
-	defer j.mu.Unlock()
-	return j.db.Close()
-}
-
-// view is bolt's View.
-func (j *Journal) view(fn func(*bolt.Tx) error) error {
-	j.mu.RLock()
-	defer j.mu.RUnlock()
-	return j.db.View(fn)
-}
-
-// update is bolt's Update with a commit that tests can fail.
-func (j *Journal) update(fn func(*bolt.Tx) error) error {
-	j.mu.RLock()
-	defer j.mu.RUnlock()
-	tx, err := j.db.Begin(true)
-	if err != nil {
-		return err
-	}
-	if err := fn(tx); err != nil {
-		return errors.Join(err, tx.Rollback())
-	}
-	if err := j.commit(tx); err != nil {
-		// A no-op where the commit got through after all.
-		if rerr := tx.Rollback(); rerr != nil && !errors.Is(rerr, berrors.ErrTxClosed) {
-			return errors.Join(err, rerr)
-		}
-		return err
-	}
-	return nil
 }
 
 // Admit writes the used mark and, where policy records, the visit, in one
@@ -196,6 +110,11 @@ func (j *Journal) Admit(p *pass.Pass, at time.Time) (Admission, error) {
 			}
 			a.Seq, a.Again = m.Seq, true
 			return nil
+		}
+		if j.orphans[string(p.Bytes())] {
+			// Nobody knows whether it was announced: twice would be worse than a
+			// code made anew.
+			return &UsedError{At: p.IssuedAt()}
 		}
 		if p.Mode() == pass.ModeRecord {
 			visits := tx.Bucket(bucketVisits)
@@ -340,6 +259,8 @@ type Stats struct {
 	Aside     int       // visits the registry refused
 	Destroyed uint64    // visits destroyed unsent after Keep
 	Unkept    uint64    // visits destroyed because the policy of their time keeps none
+	Mended    uint64    // how often the file was damaged and mended
+	Salvaged  uint64    // visits salvaged then; others may be lost
 	Clock     time.Time // the highest time ever persisted, zero on a new device
 }
 
@@ -351,6 +272,7 @@ func (j *Journal) Stats() (Stats, error) {
 		s.Queue = visits.Stats().KeyN
 		s.Aside = tx.Bucket(bucketAside).Stats().KeyN
 		s.Destroyed, s.Unkept = number(tx, keyDestroyed), number(tx, keyUnkept)
+		s.Mended, s.Salvaged = number(tx, keyMended), number(tx, keySalvaged)
 		s.Clock = clock(tx)
 		for c, k, data := first(visits); k != nil; k, data = c.Next() {
 			var v wire.Visit

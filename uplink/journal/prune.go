@@ -39,6 +39,9 @@ func (j *Journal) prune(now time.Time, skew time.Duration, destroyed *int) error
 	if err != nil {
 		return err
 	}
+	if err := j.pruneDamaged(high); err != nil {
+		return err
+	}
 	_, err = j.sweep(bucketUsed, false, func(data []byte) bool {
 		var m mark
 		// Nothing can be read from a damaged mark; it must not hold up the rest.
