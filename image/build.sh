@@ -18,7 +18,8 @@ cd "$repo"
 .ci/need mmdebstrap qemu-user-static binfmt-support genimage dosfstools mtools e2fsprogs u-boot-tools device-tree-compiler squashfs-tools rauc cpio kmod systemd openssl
 SOURCE_DATE_EPOCH=$(git log -1 --format=%ct)
 export SOURCE_DATE_EPOCH
-version=${1:-$(git log -1 --date=format:%Y%m%d.%H%M%S --format=%cd.%h)}
+version=${1:-$(TZ=UTC git log -1 --date=format-local:%Y%m%d.%H%M%S --format=%cd.%h)}
+[[ $version =~ ^[0-9]{8}\.[0-9]{6}\.[0-9a-z]+$ ]] || { echo "image: the version is DATE.TIME.WORD in UTC, as in 20261122.031500.1b489ee: devices compare the first two" >&2; exit 1; }
 mkdir -p "$cache" "$out"
 work=$(mktemp -d "$cache/work.XXXX")
 trap 'rm -rf "$work"' EXIT

@@ -1,9 +1,15 @@
 #!/usr/bin/env bash
 # test.sh [CUTS]: boots out/image/munjigi.img under QEMU (arm64, -M virt) as it is, but
 # for the files on its FAT partition: to the idle scene, an enrolment, and a pass
-# from the camera's node; then an update, one that cannot start and is rolled back,
-# and CUTS pulled plugs while an update is written. Pictures and logs go to
-# out/image/test. As root, on Debian 12 for amd64; ends with lines "bench:".
+# from the camera's node. Then, by PHASES (default "updates damage cuts"):
+#
+#   updates  bundles that are refused, one from a server over HTTPS, one from a stick
+#            whose kiosk does not run, one that cannot start; both are rolled back
+#   damage   the data partition without its superblock, with torn blocks, and gone
+#   cuts     CUTS pulled plugs while an update is written
+#
+# Pictures and logs go to out/image/test. As root, on Debian 12 for amd64; ends with
+# lines "bench:".
 set -euo pipefail
 here=$(cd "$(dirname "$0")" && pwd)
 repo=$(dirname "$here")
@@ -12,17 +18,19 @@ cuts=${1:-0}
 image=$repo/out/image/munjigi.img
 keys=$repo/.cache/image/keys
 cache=$repo/.cache/image/test
+phases=" ${PHASES:-updates damage cuts} "
 began=$SECONDS
 cd "$repo"
 [ -f "$image" ] || { echo "image: run make image first" >&2; exit 1; }
-.ci/need qemu-system-arm u-boot-qemu mtools e2fsprogs rauc squashfs-tools socat ffmpeg openssl gcc-aarch64-linux-gnu mmdebstrap make
+.ci/need dosfstools qemu-system-arm u-boot-qemu mtools e2fsprogs rauc squashfs-tools socat ffmpeg openssl gcc-aarch64-linux-gnu mmdebstrap make
 rm -rf "$out"
 mkdir -p "$out" "$cache"
 work=$(mktemp -d "$cache/work.XXXX")
-vm="" registry=""
+vm="" registry="" server=""
 ended() {
   [ -z "$vm" ] || kill -9 "$vm" 2>/dev/null || true
   [ -z "$registry" ] || kill "$registry" 2>/dev/null || true
+  [ -z "$server" ] || kill "$server" 2>/dev/null || true
   rm -rf "$work"
 }
 trap ended EXIT
@@ -36,7 +44,7 @@ if [ ! -f "$cache/v4l2loopback.ko" ]; then
 fi
 
 say "a registry, and a disk with the visitor"
-go build -o "$work/" ./cmd/registry ./cmd/issuer
+go build -o "$work/" ./cmd/registry ./cmd/issuer ./image/test/server
 mkdir "$work/disk"
 CGO_ENABLED=0 GOARCH=arm64 go build -trimpath -o "$work/disk/phone" ./image/test/phone
 "$work/issuer" init "$work/issuer.d" >"$work/issuers.toml" 2>/dev/null
@@ -53,44 +61,73 @@ cp "$(find "$work/issuer.d" -name '*kko*.key' | head -n 1)" "$work/disk/kko.key"
 cp "$cache/v4l2loopback.ko" "$here/test/agent.sh" "$work/disk/"
 cp "$image" "$work/card.img"
 
-# Two bundles of the same root: one newer, one that cannot start.
-bundle() { # NAME VERSION DEBUGFS-COMMANDS
-  dd if="$image" of="$work/root.img" bs=1M skip=80 count=448 status=none conv=sparse
-  printf '%s\n' "$2" >"$work/version"
-  printf 'rm /etc/munjigi-version\nwrite %s /etc/munjigi-version\n%s\n' "$work/version" "$3" | debugfs -w "$work/root.img" >/dev/null 2>&1
-  rm -rf "$work/b" && mkdir "$work/b" && mv "$work/root.img" "$work/b/root.img"
+# Bundles of the same root: a newer one, one without a kiosk, one that cannot start;
+# and two that are only looked at, so that what is in them does not matter.
+pack() { # NAME VERSION: of root.img in $work/b
   printf '[update]\ncompatible=munjigi-arm64\nversion=%s\n[bundle]\nformat=verity\n[image.root]\nfilename=root.img\n' "$2" >"$work/b/manifest.raucm"
-  rauc bundle --cert="$keys/cert.pem" --key="$keys/key.pem" --mksquashfs-args="-comp lz4" "$work/b" "$work/disk/$1" >/dev/null 2>&1
+  rauc bundle --cert="$keys/cert.pem" --key="$keys/key.pem" --mksquashfs-args="-comp lz4" "$work/b" "$work/disk/$1.raucb" >/dev/null 2>&1
+  rm -rf "$work/b"
 }
-bundle good.raucb newer ''
-bundle bad.raucb broken 'rm /usr/lib/systemd/systemd'
-cp "$work/disk/good.raucb" "$work/disk/foreign.raucb"
-printf 'x' | dd of="$work/disk/foreign.raucb" bs=1 seek=$(($(stat -c %s "$work/disk/good.raucb") - 600)) conv=notrunc status=none
+bundle() { # NAME VERSION DEBUGFS-COMMANDS
+  rm -rf "$work/b" && mkdir "$work/b"
+  dd if="$image" of="$work/b/root.img" bs=1M skip=80 count=448 status=none conv=sparse
+  printf '%s\n' "$2" >"$work/version"
+  printf 'rm /etc/munjigi-version\nwrite %s /etc/munjigi-version\n%s\n' "$work/version" "$3" | debugfs -w "$work/b/root.img" >/dev/null 2>&1
+  pack "$1" "$2"
+}
+small() { mkdir -p "$work/b" && truncate -s 1M "$work/b/root.img" && pack "$1" "$2"; }
+bundle good 20990101.000000.good ''
+bundle bad 20990103.000000.bad 'rm /usr/lib/systemd/systemd'
+bundle sick 20990102.000000.sick 'rm /usr/bin/kiosk'
+truncate -s 160M "$work/stick.img"
+mkfs.vfat -n STICK "$work/stick.img" >/dev/null
+mcopy -i "$work/stick.img" "$work/disk/sick.raucb" ::munjigi.raucb
+rm "$work/disk/sick.raucb"
+small older 20200101.000000.older
+small foreign 20990104.000000.foreign
+printf 'x' | dd of="$work/disk/foreign.raucb" bs=1 seek=$(($(stat -c %s "$work/disk/foreign.raucb") - 600)) conv=notrunc status=none
+"$work/server" -ca "$work/disk/ca.pem" "$work/disk/good.raucb" >"$out/server.log" 2>&1 &
+server=$!
+until [ -s "$work/disk/ca.pem" ]; do sleep 0.1; done
 truncate -s 420M "$work/disk.img"
+chmod +x "$work/disk/agent.sh"
 mkfs.ext4 -q -L visitor -d "$work/disk" "$work/disk.img"
 
 # What a technician would edit.
 MTOOLS_SKIP_CHECK=1 mcopy -i "$work/card.img@@16M" ::munjigi/kiosk.toml "$work/sample.toml"
 sed -e "s|^code = .*|code = \"$code\"|" -e 's|^source = .*|source = "/dev/video20"|' -e 's/^width *= .*/width = 640/' -e 's/^height *= .*/height = 480/' \
   -e 's/^fps *= .*/fps = 5/' "$work/sample.toml" >"$work/kiosk.toml"
-cat >"$work/kernel.txt" <<'END'
-extra=console=ttyAMA0 systemd.unit=multi-user.target systemd.wants=kernel-command-line.service systemd.run_success_action=none systemd.run_failure_action=none systemd.run="/bin/mount -o ro,X-mount.mkdir -L visitor /run/t" systemd.run=/run/t/agent.sh
+MTOOLS_SKIP_CHECK=1 mcopy -i "$work/card.img@@16M" ::munjigi/device.toml "$work/device.sample"
+sed -e '/^\[update\]/,$ { s|^url = .*|url = "https://10.0.2.2:19444/munjigi.raucb"|; s|^hours = .*|hours = "any"|; }' "$work/device.sample" >"$work/device.toml"
+MTOOLS_SKIP_CHECK=1 mcopy -o -i "$work/card.img@@16M" "$work/kiosk.toml" "$work/device.toml" ::munjigi/
+kernel() { # WHAT-THE-AGENT-IS-TO-DO
+  cat >"$work/kernel.txt" <<END
+extra=agent.$1 console=ttyAMA0 systemd.unit=multi-user.target systemd.wants=kernel-command-line.service systemd.run_success_action=none systemd.run_failure_action=none systemd.run="/bin/mount -o ro,X-mount.mkdir -L visitor /run/t" systemd.run=/run/t/agent.sh
 END
-MTOOLS_SKIP_CHECK=1 mcopy -o -i "$work/card.img@@16M" "$work/kiosk.toml" "$work/kernel.txt" ::munjigi/
-chmod +x "$work/disk/agent.sh"
+  MTOOLS_SKIP_CHECK=1 mcopy -o -i "$work/card.img@@16M" "$work/kernel.txt" ::munjigi/
+}
+kernel updates
 
 start() {
   rm -f "$out/console-now.log" # what the last start said must not count
   qemu-system-aarch64 -M virt -cpu cortex-a53 -smp 2 -m 1024 -accel tcg,thread=multi -bios /usr/lib/u-boot/qemu_arm64/u-boot.bin \
     -drive if=none,id=card,file="$work/card.img",format=raw,cache=writeback -device virtio-blk-pci,drive=card \
     -drive if=none,id=t,file="$work/disk.img",format=raw,readonly=on -device virtio-blk-pci,drive=t \
+    -drive if=none,id=stick,file="$work/stick.img",format=raw \
     -audiodev wav,id=ear,path="$out/heard.wav" -device qemu-xhci -device usb-audio,audiodev=ear \
     -device virtio-gpu-pci,xres=1024,yres=600 -device virtio-rng-pci -netdev user,id=n -device virtio-net-pci,netdev=n,romfile= \
     -display none -monitor "unix:$work/monitor,server,nowait" -serial "file:$out/console-now.log" >"$out/qemu.log" 2>&1 &
   vm=$!
 }
+stop() { # as one pulls a plug
+  kill -9 "$vm"
+  wait "$vm" 2>/dev/null || true
+  vm=""
+  cat "$out/console-now.log" >>"$out/console-all.log"
+}
+monitor() { echo "$1" | socat -T 3 - "unix-connect:$work/monitor" >/dev/null; }
 picture() { # NAME
-  echo "screendump $work/p.ppm" | socat -T 3 - "unix-connect:$work/monitor" >/dev/null && sleep 1 && ffmpeg -v error -y -i "$work/p.ppm" "$out/$1.png"
+  monitor "screendump $work/p.ppm" && sleep 1 && ffmpeg -v error -y -i "$work/p.ppm" "$out/$1.png"
 }
 # wait_for SECONDS PATTERN: until the guest says it.
 wait_for() {
@@ -118,36 +155,84 @@ picture idle
 say "a pass was accepted under the real unit"
 grep -E '^AGENT' "$out/console-now.log" || true
 
-say "a bundle that somebody changed, then the update"
-wait_for 900 'AGENT foreign refused'
-wait_for 1200 'AGENT root B, version newer'
-wait_for 900 'AGENT kiosk is ready.*B'
-wait_for 600 'AGENT good B'
-picture updated
-say "an update that cannot start"
-wait_for 1800 'AGENT back in B after a failed update'
-picture rolled-back
-say "updated, confirmed, and rolled back"
-kill -9 "$vm"; wait "$vm" 2>/dev/null || true; vm=""
+rss() { sed -n "s/^AGENT $1.*VmRSS: \([0-9]*\) kB.*/\1/p" "$out/console-now.log" | head -n 1; }
+rss_mb=$(($(rss memory) / 1024))
+
+case $phases in *" updates "*)
+  say "bundles that somebody changed, or that are older; then one from the server"
+  wait_for 900 'AGENT foreign refused'
+  wait_for 300 'AGENT older refused'
+  rss_mb=$(($(rss 'a minute later') / 1024))
+  wait_for 1200 'AGENT root B, version .*good'
+  wait_for 900 'AGENT kiosk is ready.*B'
+  wait_for 600 'AGENT good B'
+  wait_for 300 'AGENT wants a stick'
+  grep -q 'If-None-Match: true' "$out/server.log" || fail "the bundle that runs was fetched again"
+  picture updated
+  say "a stick with one whose kiosk does not run"
+  monitor "device_add usb-storage,drive=stick,id=stick"
+  wait_for 1200 'AGENT no kiosk in A'
+  sick=$SECONDS
+  wait_for 1200 'AGENT back in B after the kiosk did not run'
+  echo "image: back in the old root $((SECONDS - sick)) s after one that runs no kiosk had started"
+  say "an update that cannot start"
+  wait_for 1800 'AGENT back in B after a failed update'
+  picture rolled-back
+  ;;
+esac
+stop
+
+# What a card does to its data: nobody's hand is needed, and where anything is left
+# the kiosk is still enrolled.
+data_at=$((976 << 20))
+torn() { # BLOCK: 4 KiB of noise
+  dd if=/dev/urandom of="$work/card.img" bs=4096 seek=$((data_at / 4096 + $1)) count=1 conv=notrunc status=none
+}
+damaged() { # NAME AGENT-MODE PATTERN
+  kernel "$2"
+  start
+  wait_for 900 '^AGENT kiosk is ready in [AB]'
+  wait_for 900 "$3"
+  picture "$1"
+  grep -E '^AGENT (data|works|enrolled|not|state)' "$out/console-now.log" | sed "s/^AGENT/image: $1:/"
+  stop
+}
+case $phases in *" damage "*)
+  say "the data partition without its superblock"
+  torn 0
+  damaged no-superblock damage 'AGENT works as before'
+  say "the data partition with torn blocks"
+  # Group descriptors, bitmaps and what follows them, and four anywhere.
+  blocks="1 2 $((130 + RANDOM % 64)) $(for _ in 1 2 3 4; do echo $(((RANDOM << 15 | RANDOM) % 131072)); done)"
+  echo "image: blocks" $blocks
+  for b in $blocks; do torn "$b"; done
+  damaged torn anew 'AGENT state: active'
+  say "the data partition gone"
+  dd if=/dev/zero of="$work/card.img" bs=1M seek=$((data_at >> 20)) count=400 conv=notrunc status=none
+  damaged gone anew 'AGENT state: active'
+  ;;
+esac
 
 # Pulled plugs: the guest installs and starts anew without end; the emulator is
 # killed at a random moment of that, and must be up again at the next start.
 roots=""
-if [ "$cuts" -gt 0 ]; then
+case $phases in *" cuts "*)
   say "$cuts pulled plugs while updates are written"
-  sed -i 's/^extra=/extra=agent.cut /' "$work/kernel.txt"
-  MTOOLS_SKIP_CHECK=1 mcopy -o -i "$work/card.img@@16M" "$work/kernel.txt" ::munjigi/
+  kernel cut
   for i in $(seq 0 "$cuts"); do
     start
     wait_for 900 '^AGENT kiosk is ready in [AB]'
     roots="$roots$(sed -n 's/^AGENT kiosk is ready in \([AB]\).*/\1/p' "$out/console-now.log" | head -n 1)"
+    [ "$i" != "$cuts" ] || { stop; break; }
     wait_for 300 '^AGENT installing'
     sleep "$((RANDOM % ${CUT_SECONDS:-60})).$((RANDOM % 10))"
-    kill -9 "$vm"; wait "$vm" 2>/dev/null || true; vm=""
+    stop
   done
   echo "image: started after each of $cuts cuts, from $roots"
   echo "bench: image.cuts $cuts count"
-fi
+  ;;
+esac
+echo "bench: image.rss $rss_mb MB"
 echo "bench: image.size $(cat "$repo/out/image/size") MB"
 echo "bench: image.boot_emulated $boot_s s"
 echo "image: passed in $((SECONDS - began)) s"

@@ -4,46 +4,83 @@
 exec >/dev/ttyAMA0 2>&1
 slot=$(sed 's/.*rauc.slot=\([AB]\).*/\1/' /proc/cmdline)
 version=$(cat /etc/munjigi-version)
+mode=$(sed -n 's/.*agent\.\([a-z]*\).*/\1/p' /proc/cmdline)
 say() { echo "AGENT $*"; }
+log() { journalctl -q -o cat -u "$1" --no-pager; }
 say "root $slot, version $version"
 cp /run/t/phone /run/t/kko.key /run/
 chmod 755 /run/phone
 mount -o remount,exec /run
+# The timer's time is not ours to wait for; its unit is started by hand below.
+say "timer: $(systemctl is-active munjigi-update.timer)"
+systemctl stop munjigi-update.timer
 modprobe videodev
 insmod /run/t/v4l2loopback.ko video_nr=20 exclusive_caps=1 card_label=door
 /run/phone -key /run/kko.key &
-until [ "$(systemctl is-active munjigi-kiosk)" = active ]; do sleep 1; done
-say "kiosk is ready in $slot: $(systemd-analyze time | head -n 1)"
-if grep -q agent.cut /proc/cmdline; then
-  say "installing"
-  rauc install /run/t/good.raucb >/dev/null 2>&1 && say "installed, starting anew"
-  exec systemctl reboot
+if [ "${version##*.}" = sick ]; then
+  say "no kiosk in $slot: $(systemctl is-active munjigi-kiosk)"
+  exec sleep 100000
 fi
-log() { journalctl -q -o cat -u munjigi-kiosk --no-pager; }
-until log | grep -q 'accepted'; do
+until [ "$(systemctl is-active munjigi-kiosk)" = active ]; do
+  n=$((n + 1))
+  [ $((n % 60)) != 0 ] || log munjigi-kiosk | tail -n 3
+  sleep 1
+done
+say "kiosk is ready in $slot: $(systemd-analyze time | head -n 1)"
+log munjigi-data | while read -r line; do say "data: $line"; done
+case $mode in
+cut)
+  say "installing"
+  rauc install /run/t/bad.raucb >/dev/null 2>&1 && say "installed, starting anew"
+  exec systemctl reboot
+  ;;
+anew)
+  sleep 20
+  [ -e /var/lib/munjigi/bundle.cbor ] && say "enrolled" || say "not enrolled"
+  say "state: $(systemctl is-active munjigi-kiosk), restarts $(systemctl show -P NRestarts munjigi-kiosk), $(ls -ld /data/munjigi)"
+  exec sleep 100000
+  ;;
+esac
+n=0
+until log munjigi-kiosk | grep -q 'accepted'; do
   n=$((n + 1))
   [ "${said:-}" ] || [ ! -e /var/lib/munjigi/bundle.cbor ] || { said=1; say enrolled; }
-  [ $((n % 30)) != 0 ] || log | tail -n 3
+  [ $((n % 30)) != 0 ] || log munjigi-kiosk | tail -n 3
   sleep 1
 done
 [ "${said:-}" ] || { say enrolled; }
-say "accepted: $(log | grep accepted | tail -n 1)"
-say "memory: $(grep VmRSS /proc/$(systemctl show -P MainPID munjigi-kiosk)/status | tr -s '\t ' ' '); failed units: $(systemctl --failed --no-legend --plain | tr '\n' ';')"
-case "$slot $version $(cat /data/update/tried 2>/dev/null)" in
-"A "*newer* | "A "*broken*) say "came back to A" ;;
+say "accepted: $(log munjigi-kiosk | grep accepted | tail -n 1)"
+say "memory: $(grep -E 'VmRSS|VmHWM' "/proc/$(systemctl show -P MainPID munjigi-kiosk)/status" | tr -s '\t\n ' ' '); failed units: $(systemctl --failed --no-legend --plain | tr '\n' ';')"
+say "runs: $(for p in /proc/[0-9]*; do [ ! -s "$p/cmdline" ] || sed -n 's/^Name:\t//p; s/^VmRSS:[\t ]*\([0-9]*\).*/\1/p' "$p/status" 2>/dev/null | tr '\n' ' '; done)"
+[ "$mode" != damage ] || { say "works as before"; exec sleep 100000; }
+tried=$(cat /data/update/tried 2>/dev/null)
+refused() { /usr/lib/munjigi/machine update "/run/t/$1.raucb" && say "$1 TAKEN" || say "$1 refused"; }
+case "$slot ${version##*.} ${tried##*.}" in
+"A good "* | "A sick "* | "A bad "*) say "what is that in A: $version" ;;
 "A "*)
-  /usr/lib/munjigi/machine update /run/t/foreign.raucb && say "foreign TAKEN" || say "foreign refused"
-  sleep 20
-  say "installing"
-  /usr/lib/munjigi/machine update /run/t/good.raucb || say "the update failed"
+  sleep 60
+  say "a minute later: $(grep VmRSS "/proc/$(systemctl show -P MainPID munjigi-kiosk)/status" | tr -s '\t\n ' ' ')"
+  refused foreign
+  refused older
+  # What the device trusts, and its address, are the test's; the unit is the image's.
+  mkdir -p /run/systemd/system/munjigi-update.service.d
+  printf '[Service]\nEnvironment=SSL_CERT_FILE=/run/t/ca.pem\n' >/run/systemd/system/munjigi-update.service.d/test.conf
+  systemctl daemon-reload
+  say "asking the server"
+  systemctl start munjigi-update || say "the update failed: $(log munjigi-update | tail -n 2)"
   ;;
-"B newer newer")
+"B good good")
   until [ "$(systemctl is-active munjigi-confirm)" = inactive ]; do sleep 2; done
   systemctl is-failed -q munjigi-confirm && say "confirm failed" || say "good B"
+  systemctl start munjigi-update && say "asked again: $(log munjigi-update | tail -n 1)"
+  say "wants a stick"
+  ;;
+"B good sick")
+  say "back in B after the kiosk did not run"
   sleep 20
   /usr/lib/munjigi/machine update /run/t/bad.raucb || say "the update failed"
   ;;
-"B newer broken") say "back in B after a failed update" ;;
-*) say "in $slot with $version" ;;
+"B good bad") say "back in B after a failed update" ;;
+*) say "in $slot with $version after $tried" ;;
 esac
-sleep 100000
+exec sleep 100000
