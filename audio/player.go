@@ -198,11 +198,11 @@ func (p *player) settle(n int, own bool) {
 		}
 		p.pending -= n
 	}
-	p.mu.Unlock()
-	if !p.begun {
+	if !p.begun { // before end, which may come from elsewhere meanwhile, says done
 		p.begun = true
 		u.started()
 	}
+	p.mu.Unlock()
 	if heard {
 		u.done(Heard)
 	}

@@ -209,7 +209,8 @@ func (v *Voice) Say(p Prompt, done func(Outcome)) { v.SayTimed(p, nil, done) }
 
 // SayTimed is Say with a hook that is called when the first samples have been
 // handed to the device; they are heard one buffer (about 100 ms) later.
-// started may be nil, is called at most once and before done.
+// started may be nil, is called at most once and before done, and must not block
+// either.
 func (v *Voice) SayTimed(p Prompt, started func(), done func(Outcome)) {
 	if started == nil {
 		started = func() {}

@@ -8,6 +8,7 @@ import (
 	"log/slog"
 	"os"
 	"path/filepath"
+	"runtime"
 	"strings"
 	"sync"
 	"testing"
@@ -378,5 +379,32 @@ func TestTorn(t *testing.T) {
 	})
 	if n := strings.Count(log.String(), "a prompt was torn"); n != 1 || !strings.Contains(log.String(), "times=1") {
 		t.Errorf("the log is %s", log.String())
+	}
+}
+
+// TestStartedBeforeDone: a device that is given up for hanging at the moment in
+// which it comes back ends no prompt before that has begun.
+func TestStartedBeforeDone(t *testing.T) {
+	var mu sync.Mutex
+	var calls []string
+	note := func(s string) {
+		mu.Lock()
+		defer mu.Unlock()
+		calls = append(calls, s)
+	}
+	p := &player{dev: &sound{}, block: make([][2]float64, 10)}
+	ended := make(chan struct{})
+	p.current = &utterance{prompt: Accepted, started: func() {
+		go func() { defer close(ended); p.end(Silent) }()
+		for range 1000 {
+			runtime.Gosched()
+		}
+		note("started")
+	}, done: func(o Outcome) { note(o.String()) }}
+	p.pending = 100
+	p.settle(10, true)
+	<-ended
+	if diff := cmp.Diff([]string{"started", "silent"}, calls); diff != "" {
+		t.Errorf("calls (-want +got):\n%s", diff)
 	}
 }
