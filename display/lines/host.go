@@ -23,6 +23,7 @@ var chips struct {
 	sync.Mutex
 	nodes []string // /dev/gpiochip* when they were opened last
 	first int      // the first of those in gpioioctl.Chips
+	taken bool     // file descriptor 0 is somebody else's now: see keepInput
 }
 
 // hostPin finds a line of this machine by its name, among chips that may have
@@ -57,11 +58,22 @@ func openChips() error {
 		return errors.New("no GPIO chip is there (no /dev/gpiochip*): check its driver")
 	}
 	before := len(gpioioctl.Chips)
-	state, err := driverreg.Init()
+	err := keepInput(initChips)
+	if err == nil && len(gpioioctl.Chips) == before {
+		err = errors.New("no chip could be opened: check who may use /dev/gpiochip0")
+	}
 	if err != nil {
 		return fmt.Errorf("GPIO cannot be used: %w", err)
 	}
-	if len(gpioioctl.Chips) == before { // periph looked earlier
+	chips.nodes, chips.first = nodes, before
+	return nil
+}
+
+// initChips makes periph open every chip's node.
+func initChips() error {
+	before := len(gpioioctl.Chips)
+	state, err := driverreg.Init()
+	if err == nil && len(gpioioctl.Chips) == before { // periph looked earlier
 		for _, d := range state.Loaded {
 			if d.String() == "ioctl-gpio" {
 				_, err = d.Init()
@@ -73,14 +85,7 @@ func openChips() error {
 			}
 		}
 	}
-	if err == nil && len(gpioioctl.Chips) == before {
-		err = errors.New("no chip could be opened: check who may use /dev/gpiochip0")
-	}
-	if err != nil {
-		return fmt.Errorf("GPIO cannot be used: %w", err)
-	}
-	chips.nodes, chips.first = nodes, before
-	return nil
+	return err
 }
 
 // chipNodes names the chips' device nodes, each with who may use it and since when.

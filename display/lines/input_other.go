@@ -1,0 +1,5 @@
+//go:build !linux
+
+package lines
+
+func keepInput(open func() error) error { return open() }
