@@ -289,7 +289,7 @@ func TestOwner(t *testing.T) {
 			t.Errorf("%s prints on %d sheets of A4, want one", path, n)
 		}
 	}
-	for name, path := range map[string]string{"account": "/account", "staff-alone": "/staff", "invite-offer": "/staff/invite", "missing": "/nowhere", "spent": "/recover/nothing"} {
+	for name, path := range map[string]string{"account": "/account", "leave": "/account/leave", "staff-alone": "/staff", "invite-offer": "/staff/invite", "missing": "/nowhere", "spent": "/recover/nothing"} {
 		p.Open(reg.address + path)
 		look(t, p, name)
 	}
