@@ -166,7 +166,7 @@ func TestReject(t *testing.T) {
 
 // TestMend breaks the data partition in each way that mend knows.
 func TestMend(t *testing.T) {
-	const run, yes, one, three, mkfs = "e2fsck -f -p", "e2fsck -f -y", "e2fsck -f -y -B 4096 -b 32768", "e2fsck -f -y -B 4096 -b 98304", "mkfs.ext4"
+	const yes, one, three, mkfs = "e2fsck -f -y", "e2fsck -f -y -B 4096 -b 32768", "e2fsck -f -y -B 4096 -b 98304", "mkfs.ext4"
 	broken, lost := errors.New("broken"), errors.New("input/output error")
 	for _, tt := range []struct {
 		name  string
@@ -177,12 +177,11 @@ func TestMend(t *testing.T) {
 		want  error
 	}{
 		{"whole", nil, nil, nil, "umount /data", nil},
-		{"damaged", []string{run}, nil, []machine.Notice{machine.Mending}, "umount /data", nil},
-		{"no superblock", []string{run, yes}, nil, []machine.Notice{machine.Mending}, "umount /data", nil},
-		{"nothing left", []string{run, yes, one, three}, nil, []machine.Notice{machine.Mending, machine.Anew}, mkfs, nil},
+		{"no superblock", []string{yes}, nil, []machine.Notice{machine.Mending}, "umount /data", nil},
+		{"nothing left", []string{yes, one, three}, nil, []machine.Notice{machine.Mending, machine.Anew}, mkfs, nil},
 		{"checked and of no use", []string{"mount"}, nil, []machine.Notice{machine.Mending, machine.Anew}, mkfs, nil},
-		{"no answer", []string{run, yes, one, three}, lost, []machine.Notice{machine.Mending, machine.Worn}, three, lost},
-		{"read-only card", []string{run, yes, one, three, mkfs}, nil, []machine.Notice{machine.Mending, machine.Anew, machine.Worn}, mkfs, broken},
+		{"no answer", []string{yes, one, three}, lost, []machine.Notice{machine.Mending, machine.Worn}, three, lost},
+		{"read-only card", []string{yes, one, three, mkfs}, nil, []machine.Notice{machine.Mending, machine.Anew, machine.Worn}, mkfs, broken},
 	} {
 		synctest.Test(t, func(t *testing.T) {
 			var said []machine.Notice
