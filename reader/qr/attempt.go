@@ -67,11 +67,7 @@ func (d *Decoder) known(g *grid) bool {
 }
 
 func (d *Decoder) layout(side int) *layout {
-	v := (side - 17) / 4
-	if d.layouts[v] == nil {
-		d.layouts[v] = newLayout(v)
-	}
-	return d.layouts[v]
+	return d.layouts[(side-17)/4]
 }
 
 // symbol refines, samples and decodes what was located, by ever costlier means.
@@ -80,8 +76,9 @@ func (d *Decoder) symbol(g *grid) bool {
 	view := d.viewOf(g)
 	d.refine(g, l, &view)
 	if d.late() { // there is no time to read it; it may still be judged
-		d.modules.sample(g, &view)
-		d.judged(g, &view)
+		if g.side <= mostJudged && d.modules.sample(g, &view, never) {
+			d.judged(g, &view)
+		}
 		return false
 	}
 	if d.sampled(g, l, &view) {
@@ -153,6 +150,12 @@ func (g *grid) resize(side int) {
 	}
 }
 
+// mostJudged is how many modules a side of a symbol may have to be sampled behind the time for it.
+const mostJudged = 97
+
+// never is for what must be done, late or not.
+func never() bool { return false }
+
 // leastFused is how well a symbol must be located for its modules to be evidence.
 const leastFused = 0.5
 
@@ -174,8 +177,7 @@ var strengths = [...]float32{0, 0.15, 0.4}
 const leastFormat = 0.5
 
 func (d *Decoder) sampled(g *grid, l *layout, v *view) bool {
-	d.modules.sample(g, v)
-	return d.decided(g, l)
+	return d.modules.sample(g, v, d.late) && d.decided(g, l)
 }
 
 // decided decides upon the modules by ever stronger sharpening, until one succeeds.

@@ -51,13 +51,14 @@ func (d *Decoder) prepared(p *plane) {
 	}
 }
 
-// lateFor: a search of that level cannot begin any more. Smoothing or turning a plane over takes about as long as
-// preparing it did.
+// lateFor: a search of that level cannot begin any more. Thresholds take up to half as long as preparing the plane did,
+// smoothing it or turning it over as long again and more.
 func (d *Decoder) lateFor(s *search) bool {
-	if !s.fine && !s.down {
-		return d.late()
+	takes := d.preparing >> (2*s.level + 1)
+	if s.fine || s.down {
+		takes *= 4
 	}
-	return d.late() || d.opts.Now().Add(d.preparing>>(2*s.level)).After(d.until)
+	return d.late() || d.opts.Now().Add(takes).After(d.until)
 }
 
 // late: the budget is spent. Every loop whose turns add up to more than some tenths of a millisecond asks.

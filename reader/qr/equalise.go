@@ -90,6 +90,9 @@ func (m *modules) learn(a *account, l *layout, reach int, first bool, late func(
 	clear(m.rest)
 	var sum, count float32
 	for y := range n {
+		if y&31 == 31 && late() {
+			return false
+		}
 		rest := m.rest[(y+margin)*w+margin:][:n]
 		for dy := range side {
 			for dx := range side {
@@ -174,6 +177,9 @@ func (m *modules) conclude(a *account, l *layout, late func() bool) bool {
 		}
 		moved := float32(0)
 		for y := range n {
+			if y&15 == 15 && late() {
+				return false
+			}
 			for x := range n {
 				i, o := y*n+x, (y+margin)*w+x+margin
 				if f := l.fixed[i]; f != 0 {

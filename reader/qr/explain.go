@@ -75,7 +75,7 @@ func Explain(g *image.Gray) ([]NamedPicture, error) {
 
 	v := d.viewOf(&found)
 	m := &d.modules
-	m.sample(&found, &v)
+	m.sample(&found, &v, never)
 	m.decide(0)
 	gray, bits := image.NewGray(image.Rect(0, 0, 6*m.side, 6*m.side)), image.NewGray(image.Rect(0, 0, 6*m.side, 6*m.side))
 	for i := range gray.Pix {

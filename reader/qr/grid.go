@@ -42,12 +42,15 @@ func agree(p *view, h *homography, c concentric, u, v, dx, dy float32, fine bool
 }
 
 // settle moves the pattern's cells within reach modules to where they agree
-// best with the picture and gives the move in pixels.
-func settle(p *view, h *homography, c concentric, u, v, reach float32, sign float32) (dx, dy, score float32) {
+// best with the picture and gives the move in pixels; where there is no time for it, the score is −2.
+func settle(p *view, h *homography, c concentric, u, v, reach float32, sign float32, late func() bool) (dx, dy, score float32) {
 	ux, uy, vx, vy := h.step(u, v)
 	score = -2
 	if reach > 0.5 {
 		for t := -reach; t <= reach; t += 0.5 {
+			if late() {
+				return 0, 0, -2
+			}
 			for s := -reach; s <= reach; s += 0.5 {
 				x, y := s*ux+t*vx, s*uy+t*vy
 				if a := sign * agree(p, h, c, u, v, x, y, false); a > score {

@@ -1,5 +1,7 @@
 package qr
 
+import "sync"
+
 // layout is what is known of a version before anything is read: where its
 // function patterns lie and in which order its codewords are placed
 // (ISO/IEC 18004, 6.3 and 7.7.3).
@@ -42,7 +44,16 @@ func alignmentRows(version int) (rows [7]int, n int) {
 	return rows, n
 }
 
-// newLayout works out a version's layout; a Decoder keeps each one it has met.
+// layouts are those of all versions. Working one out takes longer than a step of a frame may, and memory.
+var layouts = sync.OnceValue(func() *[41]*layout {
+	all := new([41]*layout)
+	for v := 1; v < len(all); v++ {
+		all[v] = newLayout(v)
+	}
+	return all
+})
+
+// newLayout works out a version's layout.
 func newLayout(version int) *layout {
 	side := sideOf(version)
 	l := &layout{version: version, side: side, fixed: make([]int8, side*side)}
@@ -93,12 +104,17 @@ func newLayout(version int) *layout {
 		}
 	}
 	l.sure = make([]uint8, side*side)
-	for i := range l.sure {
-		for k := range 25 {
-			x, y := i%side+k%5-2, i/side+k/5-2
-			if x < 0 || y < 0 || x >= side || y >= side || l.fixed[y*side+x] != 0 {
-				l.sure[i]++
+	for y := range side {
+		for x := range side {
+			known := uint8(0)
+			for v := y - 2; v <= y+2; v++ {
+				for u := x - 2; u <= x+2; u++ {
+					if u < 0 || v < 0 || u >= side || v >= side || l.fixed[v*side+u] != 0 {
+						known++
+					}
+				}
 			}
+			l.sure[y*side+x] = known
 		}
 	}
 	bits := l.codewords() * 8

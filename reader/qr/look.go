@@ -66,6 +66,7 @@ func (d *Decoder) look(p plane) {
 	if d.opts.Stream && d.still.unmoved(&p) {
 		return
 	}
+	d.reserve(&p)
 	for i := range d.planes {
 		d.planes[i] = plane{}
 		d.smooth[i].w = 0
@@ -74,7 +75,6 @@ func (d *Decoder) look(p plane) {
 	for n := 0; n < levels && d.planes[n].pix != nil; n++ {
 		d.prepare(n)
 	}
-	d.patches.reserve(len(d.marks[0].lo))
 	d.prepared(&p)
 	d.search()
 	if d.opts.Stream {

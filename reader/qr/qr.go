@@ -64,6 +64,7 @@ type Decoder struct {
 	resume    int           // the first search that the last frame had no time for
 	turn      int           // frames so far: which of the slower searches begins
 
+	size        [2]int // of the pictures that memory is reserved for
 	planes      [levels]plane
 	memory      [levels][]byte // of the planes above level 0
 	marks       [levels]thresholds
@@ -77,7 +78,7 @@ type Decoder struct {
 	tried       []grid
 	pairs       []pair
 
-	layouts [41]*layout
+	layouts *[41]*layout
 	matches []match
 	warp    warp
 	modules modules
@@ -117,15 +118,27 @@ func New(o Options) *Decoder {
 	if o.Now == nil {
 		o.Now = time.Now
 	}
-	return &Decoder{
+	d := &Decoder{
 		opts:    o,
 		paced:   paced,
+		layouts: layouts(),
 		finders: make([]finder, 0, 2*maxFinders),
 		triples: make([]triple, 0, maxTriples),
 		tried:   make([]grid, 0, maxTriples),
 		matches: make([]match, 0, maxMatches),
 		past:    make([]finder, 0, maxFollowed),
+		pairs:   make([]pair, 0, maxPairs),
+		symbols: make([]Symbol, 0, o.Max),
+		bytes:   make([]byte, 0, maxContent),
 	}
+	d.modules.reserve()
+	d.words.reserve()
+	if o.Stream {
+		for i := range d.seen {
+			d.seen[i].reserve()
+		}
+	}
+	return d
 }
 
 // thoroughly is how many budgets a picture is worth that is looked at thoroughly.

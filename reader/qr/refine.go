@@ -24,7 +24,7 @@ func (d *Decoder) refine(g *grid, l *layout, v *view) (found int) {
 	side := float32(g.side)
 	m := d.matches[:0]
 	for _, c := range [3][2]float32{{3.5, 3.5}, {side - 3.5, 3.5}, {3.5, side - 3.5}} {
-		dx, dy, score := settle(v, &g.homography, finderPattern, c[0], c[1], 0.5, sign)
+		dx, dy, score := settle(v, &g.homography, finderPattern, c[0], c[1], 0.5, sign, d.late)
 		if score < 0.3 {
 			dx, dy = 0, 0
 		}
@@ -41,7 +41,7 @@ func (d *Decoder) refine(g *grid, l *layout, v *view) (found int) {
 	}
 	try := func(row, col int, reach, least float32) bool {
 		u, w := d.warp.at[col], d.warp.at[row]
-		dx, dy, score := settle(v, &g.homography, alignmentPattern, u, w, reach, sign)
+		dx, dy, score := settle(v, &g.homography, alignmentPattern, u, w, reach, sign, d.late)
 		if score < least {
 			return false
 		}
@@ -169,11 +169,11 @@ func (d *Decoder) jiggle(g *grid, l *layout, v *view) {
 	ux, uy, vx, vy := g.step(side/2, side/2)
 	for _, d0 := range [4]float32{0.8, 0.4, 0.2, 0.1} {
 		for range 3 {
-			if d.late() {
-				return
-			}
 			moved := false
 			for i := 3; i >= 0; i-- {
+				if d.late() {
+					return
+				}
 				step := d0
 				if i < 3 {
 					step = d0 / 2 // finder patterns are known better

@@ -16,8 +16,8 @@ type modules struct {
 	own               account
 }
 
-// sample reads g's modules from v: each the mean of four places around its middle.
-func (m *modules) sample(g *grid, v *view) {
+// sample reads g's modules from v: each the mean of four places around its middle. It gives false where there was no time.
+func (m *modules) sample(g *grid, v *view, late func() bool) bool {
 	n := g.side
 	m.side = n
 	m.raw, m.mean, m.dev = grow(m.raw, n*n), grow(m.mean, n*n), grow(m.dev, n*n)
@@ -27,6 +27,9 @@ func (m *modules) sample(g *grid, v *view) {
 		h[i] *= v.scale
 	}
 	for y := range n {
+		if y&15 == 15 && late() {
+			return false
+		}
 		row := m.raw[y*n : y*n+n]
 		fy := float32(y) + 0.5
 		for x := range row {
@@ -49,6 +52,7 @@ func (m *modules) sample(g *grid, v *view) {
 		}
 	}
 	m.level()
+	return true
 }
 
 // level works out the surroundings' mean and contrast of each module.

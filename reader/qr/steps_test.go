@@ -296,8 +296,6 @@ func TestEqualise(t *testing.T) {
 	}
 }
 
-func never() bool { return false }
-
 func TestRank(t *testing.T) {
 	at := func(x, y, m float32) finder {
 		return finder{shape: shape{x: x, y: y, ux: m, vy: m, score: 0.9}, size: 7 * m, quality: 0.9, contrast: 100, fresh: true}
