@@ -294,6 +294,28 @@ func TestFetch(t *testing.T) {
 	}
 }
 
+// TestSecure: a server may lead elsewhere, but not out of HTTPS.
+func TestSecure(t *testing.T) {
+	to := ""
+	s := httptest.NewTLSServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if r.URL.Path == "/bundle" {
+			_, _ = w.Write([]byte("bundle"))
+			return
+		}
+		http.Redirect(w, r, to, http.StatusFound)
+	}))
+	defer s.Close()
+	for _, tt := range []struct {
+		to string
+		ok bool
+	}{{s.URL + "/bundle", true}, {"http" + strings.TrimPrefix(s.URL, "https") + "/bundle", false}, {s.URL + "/round", false}} {
+		to = tt.to
+		if waits, err := fetch(t.Context(), secure(*s.Client()), s.URL, t.TempDir()); waits != tt.ok || (err == nil) != tt.ok {
+			t.Errorf("led to %s: %v, %v", to, waits, err)
+		}
+	}
+}
+
 func TestUsage(t *testing.T) {
 	if err := run(t.Context(), []string{"dance"}); !errors.Is(err, errUsage) {
 		t.Errorf("got %v", err)

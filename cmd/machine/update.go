@@ -51,11 +51,25 @@ func poll(ctx context.Context, now func() time.Time) error {
 		return err
 	}
 	defer unlock()
-	waits, err := fetch(ctx, http.DefaultClient, c.Update.URL, folder)
+	waits, err := fetch(ctx, secure(http.Client{}), c.Update.URL, folder)
 	if err != nil || !waits || !c.Update.May(now()) { // a slow network may have brought it too late
 		return err
 	}
 	return errors.Join(install(ctx, c.Update), os.RemoveAll(bundleFile))
+}
+
+// secure makes a client one that is led to HTTPS alone.
+func secure(c http.Client) *http.Client {
+	c.CheckRedirect = func(req *http.Request, via []*http.Request) error {
+		switch {
+		case req.URL.Scheme != "https":
+			return fmt.Errorf("the server leads to %s://: let it lead to https://", req.URL.Scheme)
+		case len(via) >= 5:
+			return errors.New("the server leads in circles")
+		}
+		return nil
+	}
+	return &c
 }
 
 // stick installs the bundle at path at once. It is copied first: what is checked must
