@@ -65,7 +65,7 @@ cp "$image" "$work/card.img"
 # and two that are only looked at, so that what is in them does not matter.
 pack() { # NAME VERSION: of root.img in $work/b
   printf '[update]\ncompatible=munjigi-arm64\nversion=%s\n[bundle]\nformat=verity\n[image.root]\nfilename=root.img\n' "$2" >"$work/b/manifest.raucm"
-  rauc bundle --cert="$keys/cert.pem" --key="$keys/key.pem" --mksquashfs-args="-comp lz4" "$work/b" "$work/disk/$1.raucb" >/dev/null 2>&1
+  rauc bundle --cert="$keys/cert.pem" --key="$keys/key.pem" --mksquashfs-args="-comp lz4" "$work/b" "$work/disk/$1.raucb" >"$out/rauc.log" 2>&1 || { cat "$out/rauc.log" >&2; exit 1; }
   rm -rf "$work/b"
 }
 bundle() { # NAME VERSION DEBUGFS-COMMANDS
@@ -75,7 +75,7 @@ bundle() { # NAME VERSION DEBUGFS-COMMANDS
   printf 'rm /etc/munjigi-version\nwrite %s /etc/munjigi-version\n%s\n' "$work/version" "$3" | debugfs -w "$work/b/root.img" >/dev/null 2>&1
   pack "$1" "$2"
 }
-small() { mkdir -p "$work/b" && truncate -s 1M "$work/b/root.img" && pack "$1" "$2"; }
+small() { mkdir -p "$work/b" && head -c 65536 /dev/urandom >"$work/b/root.img" && pack "$1" "$2"; }
 bundle good 20990101.000000.good ''
 bundle bad 20990103.000000.bad 'rm /usr/lib/systemd/systemd'
 bundle sick 20990102.000000.sick 'rm /usr/bin/kiosk'
