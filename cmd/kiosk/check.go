@@ -119,6 +119,8 @@ func checkJournal(cfg *device.Config, highest *clock.Clock) finding {
 	case err != nil:
 	case s.Destroyed > 0:
 		f.warn, f.err = true, fmt.Errorf("%d visits were destroyed unsent after 28 days: bring the registry back", s.Destroyed)
+	case s.Mended > 0:
+		f.warn, f.err = true, fmt.Errorf("the file was damaged and mended %d times, %d visits were salvaged then, others may be lost: replace the card or disk", s.Mended, s.Salvaged)
 	case s.Aside > 0:
 		f.warn, f.err = true, fmt.Errorf("%d visits were refused by the registry and set aside: ask its operator", s.Aside)
 	default:

@@ -24,6 +24,8 @@ type Heartbeat struct {
 	Refused     uint64     `cbor:"9,keyasint,omitempty"`  // visits the registry refused and the kiosk set aside
 	Destroyed   uint64     `cbor:"10,keyasint,omitempty"` // visits destroyed unsent
 	Uptime      uint64     `cbor:"11,keyasint"`           // seconds since the daemon started
+	Mended      uint64     `cbor:"12,keyasint,omitempty"` // how often the journal's file was damaged and mended
+	Salvaged    uint64     `cbor:"13,keyasint,omitempty"` // visits salvaged then; others may be lost
 }
 
 // Encode returns the body of a heartbeat, at most MaxHeartbeat bytes.
@@ -56,7 +58,7 @@ func (h Heartbeat) check() error {
 	if err := checkVersion(h.Version); err != nil {
 		return err
 	}
-	for name, n := range map[string]uint64{"queue": h.Queue, "bundle number": h.Bundle, "refused": h.Refused, "destroyed": h.Destroyed, "uptime": h.Uptime} {
+	for name, n := range map[string]uint64{"queue": h.Queue, "bundle number": h.Bundle, "refused": h.Refused, "destroyed": h.Destroyed, "uptime": h.Uptime, "mended": h.Mended, "salvaged": h.Salvaged} {
 		if n > maxCount {
 			return fmt.Errorf("a heartbeat's %s is at most 2^53", name)
 		}

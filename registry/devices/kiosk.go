@@ -41,7 +41,7 @@ func (k Kiosk) Silent(now time.Time) bool {
 
 const kioskColumns = `SELECT k.id, k.name, k.facility, f.name, f.kind, k.enrolled, k.revoked, k.seen,
 	(SELECT MAX(expires) FROM kiosk_keys WHERE kiosk = k.id AND revoked IS NULL),
-	k.version, k.queue, k.oldest, k.bundle, k.clock, k.fps, k.temperature, k.disk, k.refused, k.destroyed, k.uptime
+	k.version, k.queue, k.oldest, k.bundle, k.clock, k.fps, k.temperature, k.disk, k.refused, k.destroyed, k.uptime, k.mended, k.salvaged
 	FROM kiosks k JOIN facilities f ON f.id = k.facility `
 
 // Kiosk returns the kiosk with this id. Errors: ErrUnknown.
@@ -80,7 +80,7 @@ func (b *Book) kiosks(ctx context.Context, query string, args ...any) ([]Kiosk, 
 		var clock uint8
 		h := &k.Health
 		if err := rows.Scan(&k.ID, &k.Name, &k.Facility, &k.FacilityName, &k.Kind, &enrolled, &revoked, &seen, &expires,
-			&h.Version, &h.Queue, &h.Oldest, &h.Bundle, &clock, &h.FPS, &h.Temperature, &h.Disk, &h.Refused, &h.Destroyed, &h.Uptime); err != nil {
+			&h.Version, &h.Queue, &h.Oldest, &h.Bundle, &clock, &h.FPS, &h.Temperature, &h.Disk, &h.Refused, &h.Destroyed, &h.Uptime, &h.Mended, &h.Salvaged); err != nil {
 			return nil, fmt.Errorf("read the kiosks: %w", err)
 		}
 		h.Clock = pass.Clock(clock)
@@ -104,9 +104,9 @@ func moment(ms sql.NullInt64) time.Time {
 func (b *Book) Beat(ctx context.Context, kiosk string, h wire.Heartbeat, now time.Time) error {
 	_, err := b.SQL.ExecContext(ctx, `UPDATE kiosks SET seen = $2, version = $3, queue = $4, oldest = $5,
 		bundle = CASE WHEN bundle > $6 THEN bundle ELSE $6 END,
-		clock = $7, fps = $8, temperature = $9, disk = $10, refused = $11, destroyed = $12, uptime = $13 WHERE id = $1`,
+		clock = $7, fps = $8, temperature = $9, disk = $10, refused = $11, destroyed = $12, uptime = $13, mended = $14, salvaged = $15 WHERE id = $1`,
 		kiosk, now.UnixMilli(), h.Version, int64(h.Queue), h.Oldest-h.Oldest%time.Hour.Milliseconds(), int64(h.Bundle),
-		int64(h.Clock), int64(h.FPS), int64(h.Temperature), int64(h.Disk), int64(h.Refused), int64(h.Destroyed), int64(h.Uptime))
+		int64(h.Clock), int64(h.FPS), int64(h.Temperature), int64(h.Disk), int64(h.Refused), int64(h.Destroyed), int64(h.Uptime), int64(h.Mended), int64(h.Salvaged))
 	if err != nil {
 		return fmt.Errorf("enter the heartbeat: %w", err)
 	}

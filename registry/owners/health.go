@@ -95,6 +95,9 @@ func examine(w words, k devices.Kiosk, bundle uint64, now time.Time) health {
 	if b.Destroyed > 0 {
 		add(look, "destroyed", w.say("health.destroyed", "n", thousands(int(b.Destroyed))), w["health.destroyed_do"])
 	}
+	if b.Mended > 0 {
+		add(look, "mended", w.say("health.mended", "n", thousands(int(b.Salvaged))), w["health.mended_do"])
+	}
 	if b.Refused > 0 {
 		add(look, "refused", w.say("health.refused", "n", thousands(int(b.Refused))), w["health.refused_do"])
 	}

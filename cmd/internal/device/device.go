@@ -133,6 +133,9 @@ func New(c Config, o Options) (*Device, error) {
 	if d.Journal, err = journal.Open(c.Journal()); err != nil {
 		return nil, err
 	}
+	if m := d.Journal.Mended(); m != nil {
+		o.Log.Error("the journal's file was damaged and is mended, some visits may be lost: replace the card or disk", "salvaged", m.Visits, "marks", m.Marks, "found", m.Why, "kept", m.Kept)
+	}
 	if err := d.uplink(o); err != nil {
 		return nil, errors.Join(err, d.Journal.Close())
 	}

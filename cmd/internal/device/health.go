@@ -49,6 +49,7 @@ func (d *Device) facts() wire.Heartbeat {
 	}
 	if s, err := d.Journal.Stats(); err == nil {
 		h.Queue, h.Refused, h.Destroyed = uint64(s.Queue), uint64(s.Aside), s.Destroyed
+		h.Mended, h.Salvaged = s.Mended, s.Salvaged
 		if !s.Oldest.IsZero() {
 			h.Oldest = s.Oldest.Truncate(time.Hour).UnixMilli() // nobody need know when that visit was
 		}

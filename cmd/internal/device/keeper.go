@@ -27,6 +27,9 @@ func (d *Device) keep(ctx context.Context) error {
 			vouched = time.Time{}
 		}
 		destroyed, err := d.Journal.Prune(vouched, d.Config.Clock.Skew+clock.Tolerance)
+		if errors.Is(err, journal.ErrDamaged) {
+			return err // ends the daemon; started anew it mends the file
+		}
 		if err != nil {
 			d.log.Error("the journal could not be pruned: check the disk", "err", err)
 		}
@@ -36,7 +39,7 @@ func (d *Device) keep(ctx context.Context) error {
 		if today := now.Add(-nightHour * time.Hour).Format(time.DateOnly); today != compacted {
 			compacted = today
 			err := d.Journal.Compact()
-			if errors.Is(err, journal.ErrClosed) {
+			if errors.Is(err, journal.ErrClosed) || errors.Is(err, journal.ErrDamaged) {
 				return err // ends the daemon, which leaves the screen out of order and is started anew
 			}
 			if err != nil {
@@ -46,6 +49,8 @@ func (d *Device) keep(ctx context.Context) error {
 		select {
 		case <-ctx.Done():
 			return nil
+		case <-d.Journal.Damaged():
+			return journal.ErrDamaged
 		case <-ticker.C:
 		}
 	}

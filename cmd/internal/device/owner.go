@@ -168,7 +168,7 @@ func (d *Device) conditions() []owner.Condition {
 	keys.Time, certificate.Time = trust.Expires, link.Expires
 	return []owner.Condition{
 		either("camera", status.Camera == display.OK, "live", "lost", display.Bad),
-		either("disk", !d.diskFails.Load(), "good", "fails", display.Bad),
+		d.diskCondition(),
 		keys, clock, certificate,
 		either("network", d.network(now) == display.OK, "good", "away", display.Warn),
 		d.queueCondition(now), d.soundCondition(), d.linesCondition(),
@@ -181,6 +181,13 @@ func either(part string, well bool, good, bad string, level display.Level) owner
 		return owner.Condition{Part: part, State: good, Level: display.OK}
 	}
 	return owner.Condition{Part: part, State: bad, Level: level}
+}
+
+func (d *Device) diskCondition() owner.Condition {
+	if s, err := d.Journal.Stats(); err == nil && s.Mended > 0 && !d.diskFails.Load() {
+		return owner.Condition{Part: "disk", State: "mended", Level: display.Warn, Number: int(s.Salvaged)}
+	}
+	return either("disk", !d.diskFails.Load(), "good", "fails", display.Bad)
 }
 
 func (d *Device) queueCondition(now time.Time) owner.Condition {
