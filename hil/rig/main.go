@@ -37,7 +37,7 @@ type options struct {
 	key, issuer        string
 	log, db, out       string
 	prompts            string
-	gpio               string
+	gpio, drive        string
 	screen             string
 	plan               string
 	bench              int
@@ -60,7 +60,8 @@ func main() {
 	flag.StringVar(&o.db, "db", "", "the registry's database")
 	flag.StringVar(&o.out, "out", ".", "folder for pictures and sound")
 	flag.StringVar(&o.prompts, "prompts", "prompts", "folder with NAME.s16 of every prompt")
-	flag.StringVar(&o.gpio, "gpio", "", "green=FILE,red=FILE,door=FILE")
+	flag.StringVar(&o.gpio, "gpio", "", "green=FILE,red=FILE,door=FILE,buzzer=FILE")
+	flag.StringVar(&o.drive, "drive", "", "FILEs that set the kiosk's inputs: staff=FILE,help=FILE,presence=FILE,interlock=FILE; with them -plan may have staff, help, presence and held")
 	flag.StringVar(&o.screen, "screen", "", "framebuffer and its size, e.g. /dev/fb0:1024x768")
 	flag.StringVar(&o.plan, "plan", "expired,good,again,forged,vaccinated,stranger,early,newer,menu", "the visitors")
 	flag.IntVar(&o.bench, "bench", 0, "instead of the plan, measure with so many good visitors")
@@ -131,11 +132,16 @@ func (o *options) picture() (size image.Point, err error) {
 	return size, nil
 }
 
-// synchronised clears STA_UNSYNC (adjtimex(2)).
+// synchronised clears STA_UNSYNC (adjtimex(2)) and touches what timesyncd does,
+// for a kiosk that may not ask the kernel.
 func synchronised() error {
 	t := unix.Timex{Modes: unix.ADJ_STATUS | unix.ADJ_MAXERROR | unix.ADJ_ESTERROR}
 	if _, err := unix.Adjtimex(&t); err != nil {
 		return fmt.Errorf("tell the kernel of its clock: %w", err)
+	}
+	const file = "/run/systemd/timesync/synchronized"
+	if err := errors.Join(os.MkdirAll(filepath.Dir(file), 0o755), os.RemoveAll(file), os.WriteFile(file, nil, 0o644)); err != nil {
+		return fmt.Errorf("say that the clock is synchronised: %w", err)
 	}
 	return nil
 }
@@ -148,6 +154,7 @@ type rig struct {
 	heart   *heart
 	diary   *diary
 	pins    *pins
+	drives  map[string]string // line → file that sets its level
 	painter *display.Painter
 	screen  string
 	shape   image.Point
@@ -155,7 +162,7 @@ type rig struct {
 }
 
 func run(ctx context.Context, o options) error {
-	r := &rig{options: o, ear: &ear{}, heart: &heart{}, diary: &diary{}, pins: &pins{files: map[string]string{}, high: map[string]bool{}}}
+	r := &rig{options: o, ear: &ear{}, heart: &heart{}, diary: &diary{}, drives: map[string]string{}, pins: &pins{files: map[string]string{}, high: map[string]bool{}}}
 	size, err := o.picture()
 	if err != nil {
 		return err
@@ -163,6 +170,11 @@ func run(ctx context.Context, o options) error {
 	for pair := range strings.SplitSeq(o.gpio, ",") {
 		if name, file, ok := strings.Cut(pair, "="); ok {
 			r.pins.files[name] = file
+		}
+	}
+	for pair := range strings.SplitSeq(o.drive, ",") {
+		if name, file, ok := strings.Cut(pair, "="); ok {
+			r.drives[name] = file
 		}
 	}
 	var ok bool

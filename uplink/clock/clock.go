@@ -21,8 +21,6 @@ import (
 	"sync/atomic"
 	"time"
 
-	"golang.org/x/sys/unix"
-
 	"github.com/munjigi/munjigi/pass"
 )
 
@@ -53,10 +51,12 @@ type Clock struct {
 }
 
 // System is the clock of this machine: sure when the kernel says that it is
-// synchronised (adjtimex, STA_UNSYNC clear), when the registry vouched for it,
-// or when a battery clock set it.
+// synchronised (adjtimex, STA_UNSYNC clear) or, where it may not be asked,
+// systemd-timesyncd does; when the registry vouched for it; or when a battery
+// clock set it.
 func System() *Clock {
-	return New(kernelSynchronised, batteryClock("/sys/class/rtc"))
+	n := &ntp{kernel: kernel, file: timesyncFile, now: time.Now}
+	return New(n.synchronised, batteryClock("/sys/class/rtc"))
 }
 
 // New makes a clock from its two local witnesses.
@@ -208,12 +208,6 @@ func (c *Clock) Behind() bool {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	return c.ahead >= suspicious
-}
-
-func kernelSynchronised() bool {
-	var t unix.Timex
-	state, err := unix.Adjtimex(&t)
-	return err == nil && state != unix.TIME_ERROR && t.Status&unix.STA_UNSYNC == 0
 }
 
 // batteryClock looks for a real-time clock the kernel set the time from.
