@@ -32,6 +32,9 @@ sed -i -E '/^(if !UML|endif # !UML)$/d' sound/Kconfig
 make -s ARCH=um defconfig
 scripts/kconfig/merge_config.sh -m .config "$here/uml.config" >/dev/null
 make -s ARCH=um olddefconfig
+# Kconfig drops in silence what lacks something else.
+grep '^CONFIG\|^# CONFIG_.* is not set' "$here/uml.config" | { ! grep -vxFf .config >&2; } ||
+  { echo "hil: this kernel cannot be configured as hil/uml.config has it: see the lines above" >&2; exit 1; }
 make -s ARCH=um -j"$(nproc)" linux modules
 
 # The camera: Debian has the module's source in bookworm-backports. It is read from

@@ -16,11 +16,17 @@ table() {
 sectors() { blockdev --getsz "$HIL_LOOP"; }
 healthy() { table "0 $(sectors) linear $HIL_LOOP 0"; }
 
+# now is the time in hundredths of a second; set_to sets it. Whole seconds would
+# add up, until phones that keep the true time seem to be ahead.
+now() { date +%s%2N; }
+set_to() { date -s "@${1::-2}.${1: -2}" >/dev/null; }
+uptime() { tr -d . </proc/uptime | cut -d' ' -f1; }
+
 # clock BY [unsure] : sets the clock by so many seconds; the machine still
 # vouches for it, or does not. (One that it vouches for and is ahead counts as
 # the time: the kiosk then refuses until that time has come.)
 clock() {
-  date -s "@$(($(date +%s) + $1))" >/dev/null
+  set_to "$(($(now) + $1 * 100))"
   [ "${2:-}" = unsure ] || "$HIL_BIN/rig" -synchronised
 }
 
@@ -44,7 +50,11 @@ card() {
   echo snd_aloop.0 >/sys/bus/platform/drivers/snd_aloop/$how
 }
 
-portal() { systemd-run -q -u hil-portal -p NetworkNamespacePath=/run/netns/street "$HIL_BIN/rig" -portal "$@"; }
+portal() {
+  systemd-run -q -G -u hil-portal -p NetworkNamespacePath=/run/netns/street "$HIL_BIN/rig" -portal "$@"
+  sleep 1
+  systemctl is-active hil-portal >/dev/null || { echo "the portal did not stay" >&2; return 1; }
+}
 
 case $1-$2 in
 camera-unplugged-on) unload ;;
@@ -77,14 +87,14 @@ clock-forward-on) systemctl stop hil-registry; clock 3600 unsure ;;
 clock-forward-off) clock -3600; systemctl start hil-registry ;;
 clock-never-set-on)
   systemctl stop hil-registry
-  cut -d. -f1 /proc/uptime >/run/hil-uptime
-  date +%s >/run/hil-date
+  echo "$(now) $(uptime)" >/run/hil-clock
   systemctl stop $unit
   date -s 1970-01-02 >/dev/null
   systemctl start $unit
   ;;
 clock-never-set-off)
-  date -s "@$(($(cat /run/hil-date) + $(cut -d. -f1 /proc/uptime) - $(cat /run/hil-uptime)))" >/dev/null
+  read -r was since </run/hil-clock
+  set_to "$((was + $(uptime) - since))"
   "$HIL_BIN/rig" -synchronised
   systemctl start hil-registry
   ;;

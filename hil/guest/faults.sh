@@ -26,6 +26,8 @@ street() {
   ip -n street addr add 10.9.0.2/24 dev yard
   ip -n street addr add 10.9.0.3/24 dev yard
   ip -n street link set yard up
+  # Not at each address there, one of which is the liar's.
+  sed -i 's/^listen = .*/listen = "10.9.0.2:8082"/' $home/registry/registry.toml
   cat >/run/systemd/system/hil-registry.service <<END
 [Service]
 NetworkNamespacePath=/run/netns/street

@@ -234,8 +234,8 @@ type announced struct {
 
 func (g *guest) start(ctx context.Context, words []string, console string) error {
 	g.cmd = exec.CommandContext(ctx, words[0], words[1:]...)
-	// A group of its own: the guest's kernel and its processes end together.
-	g.cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true, Pdeathsig: syscall.SIGKILL}
+	// A session of its own: the guest's kernel and its processes end together.
+	g.cmd.SysProcAttr = &syscall.SysProcAttr{Setsid: true, Pdeathsig: syscall.SIGKILL}
 	g.cmd.Cancel = func() error { return syscall.Kill(-g.cmd.Process.Pid, syscall.SIGKILL) }
 	read, write, err := os.Pipe()
 	if err != nil {
@@ -249,6 +249,9 @@ func (g *guest) start(ctx context.Context, words []string, console string) error
 	if err := errors.Join(g.cmd.Start(), write.Close()); err != nil {
 		return err
 	}
+	// Before this machine's other work, where we may (root): the scheduler weighs
+	// sessions against each other (sched(7), autogroup).
+	os.WriteFile(fmt.Sprintf("/proc/%d/autogroup", g.cmd.Process.Pid), []byte("-10"), 0)
 	g.over = make(chan struct{})
 	go func() {
 		defer close(g.over)

@@ -37,6 +37,8 @@ type fault struct {
 	// within is how long after its end a good code must be accepted again, and
 	// that be heard and shown, without anybody's help.
 	within time.Duration
+	// settles is how long nobody comes after its end.
+	settles time.Duration
 	// short ones are tried each time, the others in the long run.
 	short bool
 }
@@ -50,9 +52,9 @@ var faults = []fault{
 	{name: "camera-frozen", shown: display.OutOfOrder, within: 30 * time.Second, short: true},
 	{name: "camera-lies", told: []string{""}, within: 30 * time.Second, short: true},
 	{name: "camera-unplugged", shown: display.OutOfOrder, within: 30 * time.Second, short: true},
-	{name: "sound-unplugged", told: []string{accepted}, mute: true, within: 30 * time.Second, short: true},
+	{name: "sound-unplugged", told: []string{accepted}, mute: true, settles: 4 * time.Second, within: 30 * time.Second, short: true},
 	{name: "screen-resized", told: []string{accepted}, within: 5 * time.Second, short: true},
-	{name: "all-unplugged", shown: display.OutOfOrder, within: 30 * time.Second},
+	{name: "all-unplugged", shown: display.OutOfOrder, settles: 4 * time.Second, within: 30 * time.Second},
 	{name: "disk-full", told: []string{outOfOrder, accepted}, within: time.Minute, short: true},
 	{name: "disk-read-only", told: []string{outOfOrder, accepted}, within: time.Minute},
 	{name: "disk-slow", told: []string{accepted}, waits: true, within: 10 * time.Second, short: true},
@@ -176,7 +178,8 @@ func (r *rig) suffer(ctx context.Context, f *fault, key ed25519.PrivateKey, know
 	if err := r.bring(ctx, f, "off"); err != nil {
 		return "", rows, err
 	}
-	for mended := time.Now(); ; {
+	mended := time.Now()
+	for wait(ctx, f.settles, func() bool { return false }); ; {
 		w, err := r.comes(ctx, "good", key, "")
 		if err != nil {
 			return "", rows, err
@@ -212,7 +215,7 @@ func (r *rig) rightly(f *fault, w *row, known prompts) (heard string, err error)
 		if match >= sameSound || f.waits && name == "wait" {
 			names = append(names, name)
 		}
-		if !want || name == e.prompt {
+		if !want || match >= sameSound && name == e.prompt {
 			continue
 		}
 		within := 8 * time.Second
