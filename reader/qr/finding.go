@@ -51,12 +51,21 @@ type Finding struct {
 // Finding is about the picture that was decoded last.
 func (d *Decoder) Finding() Finding { return d.finding }
 
-// judge finds fault with the picture, by what tells most of it: a symbol that was well located, else a texture
+// judge finds fault with the picture, by what tells most of it: a symbol that goes on beyond the edge, one that was well located, else a texture
 // that looks like one, else a symbol that was badly located, else finder patterns, else the light.
 func (d *Decoder) judge() {
 	d.course.missing++
 	if len(d.symbols) > 0 { // the rest is said by accept
 		d.place(d.trail.centre())
+		return
+	}
+	if f := d.cut(); f != nil && (d.best.score < wellLocated || d.fault.Problem == TooLarge) {
+		d.finding = Finding{Problem: TooLarge, Measure: f.size / 7}
+		if t, seen := d.texture(); seen {
+			d.come(t.x, t.y) // steadier than where a symbol is thought to be of which much is missing
+		} else {
+			d.come(f.x, f.y)
+		}
 		return
 	}
 	located := d.best.score > leastJudged && !d.dwarfed()
@@ -181,9 +190,6 @@ func (d *Decoder) judgePicture() Finding {
 			best = f
 		}
 	}
-	if d.beyond() {
-		return Finding{Problem: TooLarge, Measure: best.size / 7}
-	}
 	if best == nil || alike < 2 && best.score < sureFinder {
 		return Finding{Problem: NoCode, Measure: 0}
 	}
@@ -198,53 +204,6 @@ func (d *Decoder) dwarfed() bool {
 		}
 	}
 	return false
-}
-
-// beyond: two finder patterns belong to one symbol, and on one side of them the third would lie outside the picture.
-func (d *Decoder) beyond() bool {
-	for i := range d.finders {
-		for k := range i {
-			if d.crosses(&d.finders[i], &d.finders[k]) {
-				return true
-			}
-		}
-	}
-	return false
-}
-
-// crosses says it of two.
-func (d *Decoder) crosses(a, b *finder) bool {
-	p := &d.planes[0]
-	if min(a.score, b.score) < sureFinder || a.inverted != b.inverted || a.size > 1.4*b.size || b.size > 1.4*a.size {
-		return false
-	}
-	x, y := b.x-a.x, b.y-a.y // the third is a quarter turn away from this, one way or the other, at either end
-	if m, skew := a.along(x, y); skew > 0.2 || m < 13 || m > 172 {
-		return false
-	}
-	for _, f := range [2]*finder{a, b} {
-		for _, s := range [2]float32{1, -1} {
-			u, v := f.x-s*y, f.y+s*x
-			if (u < 0 || v < 0 || u > float32(p.w) || v > float32(p.h)) && d.bustle(a, b, s) > 2*d.bustle(a, b, -0.7*s) {
-				return true // and it is that side that the modules are on; beyond the other is the quiet zone
-			}
-		}
-	}
-	return false
-}
-
-// bustle is how much blocks differ within themselves along a line beside that from a to b, eight modules to the side given.
-func (d *Decoder) bustle(a, b *finder, side float32) (sum int) {
-	m := &d.marks[0]
-	x, y := b.x-a.x, b.y-a.y
-	k := side * 8 * a.size / 7 / sqrt32(x*x+y*y)
-	for t := float32(0.25); t < 0.8; t += 0.05 {
-		bx, by := int(a.x+t*x-k*y)/8, int(a.y+t*y+k*x)/8
-		if bx >= 0 && by >= 0 && bx < m.w && by < m.h {
-			sum += int(m.hi[by*m.w+bx] - m.lo[by*m.w+bx])
-		}
-	}
-	return sum
 }
 
 // sureFinder is how well a finder pattern must be seen to speak for a symbol by itself, and

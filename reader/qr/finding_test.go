@@ -63,6 +63,15 @@ func TestFindings(t *testing.T) {
 		}
 		return l
 	}
+	text := func(u, v int, l float64) float64 { // below the code, as on a phone
+		switch {
+		case u < 0 || u >= 57 || v < 60 || v >= 130 || v%4 > 1:
+			return spoil(u, v, l)
+		case broken[v/4*57+u]:
+			return 40
+		}
+		return l
+	}
 	for _, tt := range []struct {
 		name string
 		g    *image.Gray
@@ -84,6 +93,8 @@ func TestFindings(t *testing.T) {
 		{"moving", show(5, spoil, 1.45, 0, 60), Moving, 202.5, 172.5},
 		{"cut off", show(5, spoil, 0, 0, 204), TooLarge, 346.5, 172.5},
 		{"half cut off", show(5, spoil, 0, 0, 230), TooLarge, 355, 171},
+		{"but for a corner cut off", show(7, spoil, 0, 0, -100), TooLarge, 149.5, 195},
+		{"a phone far away", show(0.9, text, 0, 0, 60), TooSmall, 85.7, 88.5},
 		{"out of focus", show(5, spoil, 1.4, 1.4, 60), OutOfFocus, 202.5, 172.5},
 		{"tilted", squeezed(show(5, spoil, 0, 0, 60)), Tilted, 202.5, 103.5},
 	} {

@@ -5,7 +5,7 @@ type patch struct {
 	x, y       float32 // centre, pixels of level 0
 	xx, xy, yy float32 // covariance of its places, pixels²
 	area       float32 // pixels²
-	edge       float32 // share of its outline that lies on the picture's edge
+	edge       float32 // share of its outline that lies on the picture's edge, holes not counted
 	blocks     int
 	id         uint8
 }
@@ -101,7 +101,7 @@ func (w *patches) flood(s *stats, from int32, id uint8) patch {
 	const own = 1. / 12 // a block is not a point
 	return patch{
 		x: mx, y: my, xx: sxx/n - mx*mx + own, xy: sxy/n - mx*my, yy: syy/n - my*my + own,
-		area: n, edge: edge / max(1, side), blocks: int(n), id: id,
+		area: n, edge: edge / max(1, min(side, 4*sqrt32(n))), blocks: int(n), id: id,
 	}
 }
 

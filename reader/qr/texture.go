@@ -52,7 +52,7 @@ func (d *Decoder) texture() (t texture, ok bool) {
 		o := texture{patch: p, level: n}
 		o.measure(w, &d.planes[n], s)
 		_, _, cos, sin := axes(o.gxx, o.gxy, o.gyy)
-		if w := o.width(-sin, cos); o.kurtosis > mostTexture || w > absurd || o.dev < faintest && w > widerEdge {
+		if w := o.width(-sin, cos); o.kurtosis > mostTexture || w > absurd && !o.small() || o.dev < faintest && w > widerEdge {
 			continue
 		}
 		t, ok = o, true
@@ -163,6 +163,9 @@ func (t *texture) grain() float32 {
 	return t.dev * t.dev / max(0.01, sqrt32(max(0, t.gxx*t.gyy-t.gxy*t.gxy))) * k * k
 }
 
+// small: an ordinary symbol of its size has modules of less than two pixels, and it is sharp, so that it is no part of a larger one.
+func (t *texture) small() bool { return t.area < smallSide*smallSide && t.grain() < smallGrain }
+
 // fault finds fault with t; Unclear means that it looks as a symbol should.
 func (t *texture) fault() Finding {
 	long, short, cos, sin := axes(t.xx, t.xy, t.yy)
@@ -179,7 +182,7 @@ func (t *texture) fault() Finding {
 		return Finding{Problem: TooDark, Measure: t.mean}
 	case t.white > 0.12:
 		return Finding{Problem: Glare, Measure: t.white}
-	case side < smallSide && t.grain() < smallGrain:
+	case t.small():
 		return Finding{Problem: TooSmall, Measure: side / ordinary}
 	case t.edge > cut:
 		return Finding{Problem: TooLarge, Measure: side / ordinary}
