@@ -24,6 +24,7 @@ const (
 	OutOfOrder    Prompt = "out-of-order"   // ask staff
 	StaffAdmitted Prompt = "staff-admitted" // checked by staff: come in
 	HelpCalled    Prompt = "help-called"    // staff are on their way
+	DoorHeld      Prompt = "door-held"      // the door opens shortly
 	Test          Prompt = "test"           // the owner tries the loudspeaker
 
 	// Coaching: these never cut the others off.
@@ -66,7 +67,7 @@ var kinds = []kind{
 	{Expired, chimeNo, false}, {Used, chimeNo, false}, {PhoneClock, chimeNo, false}, {Unreadable, chimeNo, false},
 	{NotAPass, chimeNo, false}, {UnknownIssuer, chimeNo, false}, {Refused, chimeNo, false}, {Clock, chimeNo, false},
 	{OutOfOrder, chimeNo, false},
-	{Wait, chimeWait, false}, {HelpCalled, chimeWait, false},
+	{Wait, chimeWait, false}, {HelpCalled, chimeWait, false}, {DoorHeld, chimeWait, false},
 	{Closer, chimeHint, true}, {Farther, chimeHint, true}, {Brighter, chimeHint, true}, {Dimmer, chimeHint, true},
 	{Glare, chimeHint, true}, {HoldStill, chimeHint, true}, {Straighter, chimeHint, true}, {Renew, chimeHint, true},
 	{Here, chimeHere, true},

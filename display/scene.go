@@ -41,6 +41,7 @@ const (
 	Wait          Scene = "wait"           // starting, or busy
 	StaffAdmitted Scene = "staff-admitted" // the staff let somebody in by their button
 	HelpCalled    Scene = "help-called"    // the staff were called
+	DoorHeld      Scene = "door-held"      // admitted, but the other door must shut first
 	Aiming        Scene = "aiming"         // the owner aims the camera: nobody is admitted
 
 	// A fresh device, for its technician.
@@ -82,7 +83,7 @@ func Scenes() []Scene {
 	return []Scene{
 		Idle, Seen, Accepted, VerifiedOnly, Used, Expired, NotYetValid, Unreadable, Truncated, Oversized, NonCanonical,
 		NotAPass, UnknownIssuer, WrongIssuer, WrongLifetime, Forged, Revoked, ReaderTooOld, PolicyOff, Clock, NoKeys,
-		OutOfOrder, Wait, StaffAdmitted, HelpCalled, Aiming, Unenrolled, EnrolWait, EnrolConfirm, Enrolled, OwnersPage, EnrolRefused, EnrolUnreachable,
+		OutOfOrder, Wait, StaffAdmitted, HelpCalled, DoorHeld, Aiming, Unenrolled, EnrolWait, EnrolConfirm, Enrolled, OwnersPage, EnrolRefused, EnrolUnreachable,
 	}
 }
 

@@ -35,6 +35,8 @@ func (k *Kiosk) attend(ctx context.Context) error {
 	greet.Stop()
 	var pressed [lines.HelpPressed + 1]time.Time
 	var greeted time.Time
+	held := k.newHeld()
+	defer held.stop()
 	for {
 		select {
 		case <-ctx.Done():
@@ -44,6 +46,8 @@ func (k *Kiosk) attend(ctx context.Context) error {
 				greeted = now
 				k.speech.say(audio.Here, nil, nil)
 			}
+		case <-held.due.C:
+			held.tell(ctx)
 		case e := <-k.parts.Events:
 			switch now := time.Now(); e {
 			case lines.StaffPressed, lines.HelpPressed:
@@ -56,8 +60,8 @@ func (k *Kiosk) attend(ctx context.Context) error {
 				greet.Reset(greets)
 			case lines.Left:
 				greet.Stop()
-			case lines.DoorHeld:
-				k.parts.Log.Info("a visitor waits for the other door to shut")
+			case lines.DoorHeld, lines.DoorFreed, lines.DoorKept:
+				held.door(e)
 			}
 		}
 	}

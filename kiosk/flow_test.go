@@ -322,3 +322,50 @@ func TestCoaching(t *testing.T) {
 		}
 	})
 }
+
+// TestDoorHeld: who was admitted while the other door is open hears so to the end,
+// then that the door will open, and is told to come in when it does; whose door
+// opens before that is told nothing more.
+func TestDoorHeld(t *testing.T) {
+	bubble(t, setting{}, func(t *testing.T, r *rig) {
+		r.show(r.pass(1, 0, nil))
+		r.press(lines.DoorHeld)
+		time.Sleep(500 * time.Millisecond)
+		r.press(lines.DoorFreed)
+		time.Sleep(5 * time.Second)
+		r.wantSaid(audio.Accepted)
+	})
+	bubble(t, setting{}, func(t *testing.T, r *rig) {
+		r.voice.lasts = 1300 * time.Millisecond
+		r.press(lines.StaffPressed)
+		r.press(lines.DoorHeld)
+		r.wantSaid(audio.StaffAdmitted)
+		r.hold(1500 * time.Millisecond)
+		r.wantSaid(audio.StaffAdmitted, audio.DoorHeld)
+		r.hold(8 * time.Second)
+		if got := r.screen.now().Scene; got != display.DoorHeld {
+			t.Errorf("while they wait the screen shows %q", got)
+		}
+		r.press(lines.DoorFreed)
+		r.wantSaid(audio.StaffAdmitted, audio.DoorHeld, audio.StaffAdmitted)
+		if got := r.screen.now().Scene; got != display.StaffAdmitted {
+			t.Errorf("when the door opens the screen shows %q", got)
+		}
+		r.wantStaff(1)
+		calls, _ := r.record()
+		if n := len(slices.DeleteFunc(calls, func(c string) bool { return c != "green" })); n != 1 {
+			t.Errorf("lamps and door were signalled %d times", n)
+		}
+	})
+	bubble(t, setting{}, func(t *testing.T, r *rig) { // nobody waits for ever
+		r.show(r.pass(1, 0, nil))
+		r.press(lines.DoorHeld)
+		r.hold(3 * time.Second)
+		r.press(lines.DoorKept)
+		r.show()
+		if got := r.screen.now().Scene; got != display.Idle {
+			t.Errorf("after the wait the screen shows %q", got)
+		}
+		r.wantSaid(audio.Accepted, audio.DoorHeld)
+	})
+}

@@ -390,7 +390,7 @@ func TestAnswers(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	verdicts := []Verdict{Accepted, Verified, Used, OutOfOrder, StaffAdmitted, HelpCalled}
+	verdicts := []Verdict{Accepted, Verified, Used, OutOfOrder, StaffAdmitted, HelpCalled, DoorHeld}
 	for _, r := range pass.Reasons() {
 		verdicts = append(verdicts, of(r))
 	}

@@ -28,7 +28,7 @@ func (k *Kiosk) tell(ctx context.Context, r ruling, at, decoded time.Time) {
 	}
 	k.face.verdict(a, state, event.At)
 	if a.signal == lines.Accept {
-		k.told.until(event.At.Add(a.hold))
+		k.told.until(event.At.Add(a.hold), r.verdict)
 	}
 	k.parts.Observe(event) // first: without a loudspeaker the prompt ends at once
 	k.speech.say(prompt, func() {
@@ -83,6 +83,7 @@ type told struct {
 	// undisturbed is until when nobody's refusal takes the screen from the
 	// visitor admitted last.
 	undisturbed time.Time
+	verdict     Verdict // that visitor's
 }
 
 // begin is false where the announcement is under way already.
@@ -108,10 +109,17 @@ func (t *told) busy(at time.Time) bool {
 }
 
 // until keeps the screen for the visitor just admitted.
-func (t *told) until(at time.Time) {
+func (t *told) until(at time.Time, v Verdict) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	t.undisturbed = at
+	t.undisturbed, t.verdict = at, v
+}
+
+// last is what the visitor admitted last was told.
+func (t *told) last() Verdict {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	return t.verdict
 }
 
 func (t *told) end(a journal.Admission) {

@@ -21,6 +21,7 @@ const (
 
 	StaffAdmitted Verdict = "staff-admitted" // without a pass, by the staff's button
 	HelpCalled    Verdict = "help-called"    // by the help button
+	DoorHeld      Verdict = "door-held"      // admitted, but the other door must shut first
 )
 
 // answer is how a verdict is said, shown and signalled.
@@ -38,6 +39,8 @@ const (
 	holdGood = 1500 * time.Millisecond
 	holdNext = 4 * time.Second
 	holdHelp = 10 * time.Second
+	// holdDoor is longer than a door is held: its end is told.
+	holdDoor = 20 * time.Second
 )
 
 var answers = map[Verdict]answer{
@@ -48,6 +51,7 @@ var answers = map[Verdict]answer{
 
 	StaffAdmitted: {display.StaffAdmitted, audio.StaffAdmitted, lines.Accept, holdGood, true},
 	HelpCalled:    {display.HelpCalled, audio.HelpCalled, lines.Help, holdHelp, true},
+	DoorHeld:      {display.DoorHeld, audio.DoorHeld, 0, holdDoor, true},
 
 	of(pass.ReasonNotPass):      {display.NotAPass, audio.NotAPass, 0, holdNext, true},
 	of(pass.ReasonVersion):      {display.ReaderTooOld, audio.OutOfOrder, lines.Refuse, holdNext, true},

@@ -234,7 +234,18 @@ func TestInterlock(t *testing.T) {
 		door(false) // it may bounce
 		time.Sleep(200 * time.Millisecond)
 		door(true)
+		events(DoorFreed)
 		time.Sleep(time.Second)
+		door(false)
+
+		// A trial is nobody who waits.
+		ch.drive("other", gpio.High)
+		time.Sleep(time.Second)
+		l.Try(TryDoor)
+		time.Sleep(time.Second)
+		ch.drive("other", gpio.Low)
+		time.Sleep(time.Second)
+		events()
 		door(false)
 
 		// Nobody waits for ever, nor after a refusal.
@@ -245,8 +256,10 @@ func TestInterlock(t *testing.T) {
 			time.Sleep(time.Second)
 			events(DoorHeld)
 			wait()
+			events(DoorKept)
 			ch.drive("other", gpio.Low)
 			time.Sleep(time.Second)
+			events()
 			door(false)
 		}
 	})
@@ -327,6 +340,7 @@ func TestUnplugged(t *testing.T) {
 		if err := l.State().Err; err != nil {
 			t.Errorf("the chip is back: %v", err)
 		}
+		events(DoorFreed)
 		l.Signal(Accept)
 		synctest.Wait()
 		if !ch.high("door") || !ch.high("green") {

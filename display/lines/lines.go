@@ -59,6 +59,8 @@ const (
 	Arrived                       // somebody stands before the door
 	Left                          // nobody does any more
 	DoorHeld                      // accepted, but the other door is open: ours waits
+	DoorFreed                     // the other door has shut: ours opens for who waited
+	DoorKept                      // nobody waits any more: it took too long, or somebody was refused
 )
 
 func (e Event) String() string {
@@ -73,6 +75,10 @@ func (e Event) String() string {
 		return "left"
 	case DoorHeld:
 		return "door-held"
+	case DoorFreed:
+		return "door-freed"
+	case DoorKept:
+		return "door-kept"
 	}
 	return "none"
 }
@@ -265,6 +271,7 @@ func (l *Lines) Run(ctx context.Context) error {
 			l.step(l.door)
 		case <-l.held.C:
 			l.holding = false
+			l.tell(DoorKept)
 			l.log.Warn("an accepted visitor's door stayed shut: the other door was open all the time")
 		}
 		l.publish()
@@ -302,13 +309,17 @@ func (l *Lines) try(t Trial) {
 	case TryBuzzer:
 		l.begin(l.buzzer, 120*time.Millisecond)
 	case TryDoor:
-		l.admit()
+		if !l.free() {
+			l.log.Info("the door was not tried: the other door is open")
+			return
+		}
+		l.begin(l.door, l.config.DoorTime)
 	}
 }
 
 // admit opens the door, or waits for the other one to shut.
 func (l *Lines) admit() {
-	if l.other == nil || l.other.is(false) && l.alive(l.other) {
+	if l.free() {
 		l.unhold()
 		l.begin(l.door, l.config.DoorTime)
 		return
@@ -321,7 +332,13 @@ func (l *Lines) admit() {
 	l.tell(DoorHeld)
 }
 
+// free says whether the other door lets ours open.
+func (l *Lines) free() bool { return l.other == nil || l.other.is(false) && l.alive(l.other) }
+
 func (l *Lines) shut() {
+	if l.holding {
+		l.tell(DoorKept)
+	}
 	l.unhold()
 	l.rest(l.door)
 }
@@ -339,6 +356,7 @@ func (l *Lines) otherDoor(open bool) {
 		l.rest(l.door)
 	case !open && l.holding:
 		l.unhold()
+		l.tell(DoorFreed)
 		l.begin(l.door, l.config.DoorTime)
 	}
 }
