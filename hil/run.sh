@@ -175,11 +175,13 @@ devices() {
 
 # device FORMAT SIZE CLOCK
 device() {
-  local scale=0 folder=$1-$2
+  local scale=0 folder=$1-$2 lines=
   # 640×480 needs the phone held closer: version 11 has to have enough pixels.
   [ "$2" = 640x480 ] && scale=6.6
   [ "$3" = own ] || folder=$folder-real
-  fairly devices "$3" "$folder" HIL_FORMAT="$1" HIL_SIZE="$2" HIL_FPS=15 HIL_SCALE=$scale
+  # Buttons, presence sensor, interlock and buzzer, once.
+  [ "$1-$2-$3" = YUYV-640x480-own ] && lines=yes
+  fairly devices "$3" "$folder" HIL_FORMAT="$1" HIL_SIZE="$2" HIL_FPS=15 HIL_SCALE=$scale HIL_LINES=$lines
 }
 
 systemd() {

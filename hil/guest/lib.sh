@@ -10,11 +10,12 @@ camera_up() {
 }
 
 # The lines of a Raspberry Pi that we use, by their names there. $pins tells
-# the rig where each can be seen from outside.
+# the rig where each can be seen from outside, and $drives where those that the
+# kiosk listens to are driven. With HIL_LINES the kiosk has all of them.
 gpio_up() {
   mountpoint -q /sys/kernel/config || mount -t configfs none /sys/kernel/config
   local sim=/sys/kernel/config/gpio-sim/hil line chip
-  for line in 17 22 27; do
+  for line in 5 6 13 17 22 23 24 27; do
     mkdir -p $sim/bank0/line$line
     echo GPIO$line >$sim/bank0/line$line/name
   done
@@ -22,7 +23,10 @@ gpio_up() {
   echo pinctrl-bcm2835 >$sim/bank0/label
   echo 1 >$sim/live
   chip=/sys/devices/platform/$(cat $sim/dev_name)/$(cat $sim/bank0/chip_name)
-  pins=green=$chip/sim_gpio17/value,red=$chip/sim_gpio27/value,door=$chip/sim_gpio22/value
+  pins=green=$chip/sim_gpio17/value,red=$chip/sim_gpio27/value,door=$chip/sim_gpio22/value drives=
+  [ -z "${HIL_LINES:-}" ] && return
+  pins=$pins,buzzer=$chip/sim_gpio23/value
+  drives=staff=$chip/sim_gpio5/pull,help=$chip/sim_gpio6/pull,presence=$chip/sim_gpio13/pull,interlock=$chip/sim_gpio24/pull
 }
 
 # The system's loudspeaker is one side of the loopback card; the rig records
@@ -86,6 +90,13 @@ red = "GPIO27"
 door = "GPIO22"
 lamp_time = "1500ms"
 door_time = "1s"
+END
+  [ -z "${HIL_LINES:-}" ] || cat >>"$1" <<'END'
+buzzer = "GPIO23"
+interlock = "GPIO24"
+staff_button = "GPIO5"
+help_button = "GPIO6"
+presence = "GPIO13"
 END
 }
 

@@ -111,10 +111,22 @@ func (w *row) fault(format string, args ...any) {
 func (r *rig) receive(ctx context.Context, key ed25519.PrivateKey, known prompts) error {
 	var rows []*row
 	var last visit
+	if len(r.drives) > 0 {
+		if err := r.shut(ctx); err != nil {
+			return err
+		}
+	}
 	plan := strings.Split(r.plan, ",")
 	for spare := mostAgain; len(plan) > 0; plan = plan[1:] {
 		kind := plan[0]
 		w := &row{kind: kind, want: string(kiosk.Used)}
+		if _, ok := happenings[kind]; ok {
+			if err := r.happen(ctx, w, key, known, fmt.Sprintf("%d-%s.png", len(rows)+1, kind)); err != nil {
+				return err
+			}
+			rows = append(rows, w)
+			continue
+		}
 		if kind == "again" {
 			// Not the same presentation any more: kiosk.Same after the prompt's end, which the kiosk puts a buffer later.
 			wait(ctx, 10*time.Second, func() bool { t, _ := r.ear.quietSince(); return time.Since(t) > kiosk.Same+time.Second })
@@ -324,6 +336,15 @@ func (r *rig) judge(w *row, known prompts) {
 		return
 	}
 	good := w.want == string(kiosk.Accepted)
+	if _, there := r.pins.files["buzzer"]; there {
+		buzzes, want := len(r.pins.pulses("buzzer", w.from, w.to)), 2*e.lamps // twice at a refusal
+		if good {
+			want = 1
+		}
+		if buzzes != want {
+			w.fault("the buzzer sounded %d times, want %d", buzzes, want)
+		}
+	}
 	w.green, w.red = len(r.pins.pulses("green", w.from, w.to)), len(r.pins.pulses("red", w.from, w.to))
 	w.door = r.pins.pulses("door", w.from, w.to)
 	if good && (w.green != 1 || w.red != 0 || len(w.door) != 1) || !good && (w.green != 0 || w.red != e.lamps || len(w.door) != 0) {
