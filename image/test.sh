@@ -8,6 +8,9 @@
 #   damage   the data partition without its superblock, with torn blocks, and gone
 #   cuts     CUTS pulled plugs while an update is written
 #
+# SLOW=1 gives the kiosk's unit more time to start and between its signs of life, for
+# an emulator that gets a quarter of a processor; without it the unit is the image's.
+#
 # Pictures and logs go to out/image/test. As root, on Debian 12 for amd64; ends with
 # lines "bench:".
 set -euo pipefail
@@ -76,19 +79,22 @@ bundle() { # NAME VERSION DEBUGFS-COMMANDS
   pack "$1" "$2"
 }
 small() { mkdir -p "$work/b" && head -c 65536 /dev/urandom >"$work/b/root.img" && pack "$1" "$2"; }
-bundle good 20990101.000000.good ''
-bundle bad 20990103.000000.bad 'rm /usr/lib/systemd/systemd'
-bundle sick 20990102.000000.sick 'rm /usr/bin/kiosk'
 truncate -s 160M "$work/stick.img"
-mkfs.vfat -n STICK "$work/stick.img" >/dev/null
-mcopy -i "$work/stick.img" "$work/disk/sick.raucb" ::munjigi.raucb
-rm "$work/disk/sick.raucb"
-small older 20200101.000000.older
-small foreign 20990104.000000.foreign
-printf 'x' | dd of="$work/disk/foreign.raucb" bs=1 seek=$(($(stat -c %s "$work/disk/foreign.raucb") - 600)) conv=notrunc status=none
-"$work/server" -ca "$work/disk/ca.pem" "$work/disk/good.raucb" >"$out/server.log" 2>&1 &
-server=$!
-until [ -s "$work/disk/ca.pem" ]; do sleep 0.1; done
+case $phases in *" updates "* | *" cuts "*)
+  bundle good 20990101.000000.good ''
+  bundle bad 20990103.000000.bad 'rm /usr/lib/systemd/systemd'
+  bundle sick 20990102.000000.sick 'rm /usr/bin/kiosk'
+  mkfs.vfat -n STICK "$work/stick.img" >/dev/null
+  mcopy -i "$work/stick.img" "$work/disk/sick.raucb" ::munjigi.raucb
+  rm "$work/disk/sick.raucb"
+  small older 20200101.000000.older
+  small foreign 20990104.000000.foreign
+  printf 'x' | dd of="$work/disk/foreign.raucb" bs=1 seek=$(($(stat -c %s "$work/disk/foreign.raucb") - 600)) conv=notrunc status=none
+  "$work/server" -ca "$work/disk/ca.pem" "$work/disk/good.raucb" >"$out/server.log" 2>&1 &
+  server=$!
+  until [ -s "$work/disk/ca.pem" ]; do sleep 0.1; done
+  ;;
+esac
 truncate -s 420M "$work/disk.img"
 chmod +x "$work/disk/agent.sh"
 mkfs.ext4 -q -L visitor -d "$work/disk" "$work/disk.img"
@@ -102,7 +108,7 @@ sed -e '/^\[update\]/,$ { s|^url = .*|url = "https://10.0.2.2:19444/munjigi.rauc
 MTOOLS_SKIP_CHECK=1 mcopy -o -i "$work/card.img@@16M" "$work/kiosk.toml" "$work/device.toml" ::munjigi/
 kernel() { # WHAT-THE-AGENT-IS-TO-DO
   cat >"$work/kernel.txt" <<END
-extra=agent.$1 console=ttyAMA0 systemd.unit=multi-user.target systemd.wants=kernel-command-line.service systemd.run_success_action=none systemd.run_failure_action=none systemd.run="/bin/mount -o ro,X-mount.mkdir -L visitor /run/t" systemd.run=/run/t/agent.sh
+extra=agent.$1 ${SLOW:+agentslow }console=ttyAMA0 systemd.unit=multi-user.target systemd.wants=kernel-command-line.service systemd.run_success_action=none systemd.run_failure_action=none systemd.run="/bin/mount -o ro,X-mount.mkdir -L visitor /run/t" systemd.run=/run/t/agent.sh
 END
   MTOOLS_SKIP_CHECK=1 mcopy -o -i "$work/card.img@@16M" "$work/kernel.txt" ::munjigi/
 }

@@ -8,6 +8,12 @@ mode=$(sed -n 's/.*agent\.\([a-z]*\).*/\1/p' /proc/cmdline)
 say() { echo "AGENT $*"; }
 log() { journalctl -q -o cat -u "$1" --no-pager; }
 say "root $slot, version $version"
+if grep -q agentslow /proc/cmdline; then
+  mkdir -p /run/systemd/system/munjigi-kiosk.service.d
+  printf '[Service]\nTimeoutStartSec=600\nWatchdogSec=120\n' >/run/systemd/system/munjigi-kiosk.service.d/slow.conf
+  systemctl daemon-reload
+  systemctl restart --no-block munjigi-kiosk
+fi
 cp /run/t/phone /run/t/kko.key /run/
 chmod 755 /run/phone
 mount -o remount,exec /run
