@@ -8,7 +8,7 @@
 #   damage   the data partition without its superblock, with torn blocks, and gone
 #   cuts     CUTS pulled plugs while an update is written
 #
-# SLOW=1 gives the kiosk's unit more time to start and between its signs of life, for
+# SLOW=4 waits so many times as long and gives the kiosk's unit more time to start and between its signs of life, for
 # an emulator that gets a quarter of a processor; without it the unit is the image's.
 #
 # Pictures and logs go to out/image/test. As root, on Debian 12 for amd64; ends with
@@ -137,7 +137,7 @@ picture() { # NAME
 }
 # wait_for SECONDS PATTERN: until the guest says it.
 wait_for() {
-  local end=$((SECONDS + $1))
+  local end=$((SECONDS + $1 * ${SLOW:-1}))
   until grep -qE "$2" "$out/console-now.log" 2>/dev/null; do
     cat "$out/console-now.log" >"$out/console.log" 2>/dev/null || true
     kill -0 "$vm" 2>/dev/null || fail "the emulator ended: $(cat "$out/qemu.log")"
