@@ -3,6 +3,7 @@
 //	kiosk run     [-config FILE]            read codes until stopped
 //	kiosk check   [-config FILE]            a card of every part; exit 1 if one fails
 //	kiosk scan    [-json] [-config FILE] FILE…   read codes in pictures
+//	kiosk support [-o FILE]                 a bundle to send with a question
 //	kiosk version
 package main
 
@@ -28,6 +29,7 @@ const usage = `usage: kiosk COMMAND
   enroll   make this device a kiosk: kiosk enroll CODE; kiosk enroll -reset forgets it
   owner    say where the owner's page is; kiosk owner -password makes its password anew
   takeover take over the visits that wait on a broken device's disk: kiosk takeover FILE
+  support  pack what support needs, nothing of a person: kiosk support [-o FILE]
   version  say which build this is
 
 "kiosk COMMAND -h" lists a command's flags.
@@ -65,6 +67,8 @@ func command(ctx context.Context, args []string, stdin io.Reader, stdout, stderr
 		err = ownersPage(rest, stdout, stderr)
 	case "takeover":
 		err = takeOver(rest, stdout, stderr)
+	case "support":
+		err = support(ctx, rest, stdout, stderr)
 	case "version":
 		fmt.Fprintln(stdout, version())
 	case "help", "-h", "-help", "--help":
