@@ -275,7 +275,7 @@ func TestFetch(t *testing.T) {
 	dir := t.TempDir()
 	bundle := filepath.Join(dir, "munjigi.raucb")
 	for range 2 { // a cut between them: it waits still
-		if waits, err := fetch(t.Context(), s.Client(), s.URL, dir); err != nil || !waits {
+		if waits, err := fetch(t.Context(), s.Client(), machine.Update{URL: s.URL}, dir); err != nil || !waits {
 			t.Errorf("got %v, %v", waits, err)
 		}
 		if b, err := os.ReadFile(bundle); err != nil || string(b) != text {
@@ -285,11 +285,15 @@ func TestFetch(t *testing.T) {
 	if err := os.Remove(bundle); err != nil { // installed, or bad
 		t.Fatal(err)
 	}
-	if waits, err := fetch(t.Context(), s.Client(), s.URL, dir); err != nil || waits || exists(bundle) {
+	if waits, err := fetch(t.Context(), s.Client(), machine.Update{URL: s.URL}, dir); err != nil || waits || exists(bundle) {
 		t.Errorf("what was looked at is brought again: %v, %v", waits, err)
 	}
+	// What was refused may be wanted now.
+	if waits, err := fetch(t.Context(), s.Client(), machine.Update{URL: s.URL, Version: "1"}, dir); err != nil || !waits {
+		t.Errorf("another version is asked for, and nothing is brought: %v, %v", waits, err)
+	}
 	tag = ""
-	if _, err := fetch(t.Context(), s.Client(), s.URL, dir); err == nil {
+	if _, err := fetch(t.Context(), s.Client(), machine.Update{URL: s.URL}, dir); err == nil {
 		t.Error("an error of the server's is none")
 	}
 }
@@ -310,7 +314,7 @@ func TestSecure(t *testing.T) {
 		ok bool
 	}{{s.URL + "/bundle", true}, {"http" + strings.TrimPrefix(s.URL, "https") + "/bundle", false}, {s.URL + "/round", false}} {
 		to = tt.to
-		if waits, err := fetch(t.Context(), secure(*s.Client()), s.URL, t.TempDir()); waits != tt.ok || (err == nil) != tt.ok {
+		if waits, err := fetch(t.Context(), secure(*s.Client()), machine.Update{URL: s.URL}, t.TempDir()); waits != tt.ok || (err == nil) != tt.ok {
 			t.Errorf("led to %s: %v, %v", to, waits, err)
 		}
 	}

@@ -12,6 +12,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"strings"
 	"time"
 
 	"golang.org/x/sys/unix"
@@ -24,7 +25,7 @@ const (
 	folder     = "/data/update"
 	bundleName = "munjigi.raucb"
 	bundleFile = folder + "/" + bundleName
-	tagFile    = folder + "/tag"   // the server's ETag of the newest bundle looked at
+	tagName    = "tag"             // the server's ETag of the bundle looked at last, behind the version that was asked for
 	triedFile  = folder + "/tried" // the version installed last: where it does not run, it failed here
 
 	versionFile = "/etc/munjigi-version" // of the root that runs
@@ -51,7 +52,7 @@ func poll(ctx context.Context, now func() time.Time) error {
 		return err
 	}
 	defer unlock()
-	waits, err := fetch(ctx, secure(http.Client{}), c.Update.URL, folder)
+	waits, err := fetch(ctx, secure(http.Client{}), c.Update, folder)
 	if err != nil || !waits || !c.Update.May(now()) { // a slow network may have brought it too late
 		return err
 	}
@@ -137,17 +138,20 @@ func keep(from io.Reader, dir string) error {
 	return nil
 }
 
-// fetch brings the bundle at url into dir, unless it is the one that was looked
-// at last (RFC 9110, section 13.1.2). It says whether a bundle waits there: this
-// one, or one that came too late or before a cut.
-func fetch(ctx context.Context, client *http.Client, url, dir string) (waits bool, err error) {
+// fetch brings the bundle at u.URL into dir, unless it is the one that was looked
+// at last (RFC 9110, section 13.1.2) while the same version was asked for. It says
+// whether a bundle waits there: this one, or one that came too late or before a cut.
+func fetch(ctx context.Context, client *http.Client, u machine.Update, dir string) (waits bool, err error) {
 	bundle := filepath.Join(dir, bundleName)
-	req, err := http.NewRequestWithContext(ctx, http.MethodGet, url, nil)
+	req, err := http.NewRequestWithContext(ctx, http.MethodGet, u.URL, nil)
 	if err != nil {
 		return false, fmt.Errorf("update.url: %w", err)
 	}
-	if tag, err := os.ReadFile(filepath.Join(dir, "tag")); err == nil {
-		req.Header.Set("If-None-Match", string(tag))
+	seen, err := os.ReadFile(filepath.Join(dir, tagName))
+	if err == nil {
+		if tag, ok := strings.CutPrefix(string(seen), u.Version+" "); ok {
+			req.Header.Set("If-None-Match", tag)
+		}
 	}
 	resp, err := client.Do(req)
 	if err != nil {
@@ -165,7 +169,7 @@ func fetch(ctx context.Context, client *http.Client, url, dir string) (waits boo
 		return false, err
 	}
 	// Looked at, whatever comes of it: a bad bundle is fetched once.
-	return true, os.WriteFile(filepath.Join(dir, "tag"), []byte(resp.Header.Get("ETag")), 0o600)
+	return true, os.WriteFile(filepath.Join(dir, tagName), []byte(u.Version+" "+resp.Header.Get("ETag")), 0o600)
 }
 
 // install installs the bundle that is kept, where it is signed, one that the settings
