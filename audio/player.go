@@ -20,12 +20,15 @@ type device interface {
 	name() string
 	rate() beep.SampleRate
 	// paced tells whether write takes as long as the sound lasts. A paced
-	// device is fed silence between prompts, which keeps it open and its
-	// buffer full, so that the next prompt is heard one buffer later.
+	// device is fed silence between prompts, which keeps it open and playing, so
+	// that the next prompt is heard a lull later.
 	paced() bool
 	// tail is how much must be written after a sample until that sample has
 	// surely been heard.
 	tail() time.Duration
+	// queued is how much was written and is not heard yet; 0 where nobody knows,
+	// or where the device does not play.
+	queued() time.Duration
 	// hurry is called before the first write, by the goroutine that writes: it
 	// lets it go before others where sound would tear otherwise.
 	hurry() error
@@ -40,6 +43,11 @@ type device interface {
 // blockTime is how much is written at a time: a new prompt waits for at most
 // one block before its own first sample is written.
 const blockTime = 10 * time.Millisecond
+
+// lull is how much silence a paced device is given ahead between prompts: the
+// next prompt is heard that much later. Within one the whole buffer is filled,
+// against tearing; silence that tears is silence.
+const lull = 40 * time.Millisecond
 
 // player feeds one device.
 type player struct {
@@ -72,8 +80,19 @@ func (p *player) run(ctx context.Context) error {
 	if err := p.dev.hurry(); err != nil {
 		p.voice.log.Info("sound may tear on a slow processor", "err", err)
 	}
+	pause := time.NewTimer(0)
+	defer pause.Stop()
 	for ctx.Err() == nil {
 		p.takeUp()
+		if ahead := p.ahead(); ahead > 0 {
+			pause.Reset(ahead)
+			select {
+			case <-ctx.Done():
+			case <-p.voice.wake:
+			case <-pause.C:
+			}
+			continue
+		}
 		n, own := p.fill()
 		if n == 0 { // an unpaced device with nothing to play
 			select {
@@ -96,6 +115,17 @@ func (p *player) run(ctx context.Context) error {
 		p.settle(n, own)
 	}
 	return ctx.Err()
+}
+
+// ahead is how long nothing need be written: 0 within a prompt.
+func (p *player) ahead() time.Duration {
+	p.mu.Lock()
+	busy := p.current != nil || p.ended
+	p.mu.Unlock()
+	if busy {
+		return 0
+	}
+	return p.dev.queued() - lull
 }
 
 // takeUp starts the newest utterance, if there is one.

@@ -19,6 +19,15 @@ static int speaker_open(snd_pcm_t **pcm, unsigned rate, unsigned buffer_us) {
 	return err;
 }
 
+// speaker_queued is how many frames wait to be heard; 0 for a device that does
+// not play: silence must fill it until it does.
+static long speaker_queued(snd_pcm_t *pcm) {
+	snd_pcm_uframes_t buffer, period;
+	if (snd_pcm_state(pcm) != SND_PCM_STATE_RUNNING || snd_pcm_get_params(pcm, &buffer, &period) < 0) return 0;
+	long room = snd_pcm_avail(pcm);
+	return room < 0 || room > (long)buffer ? 0 : (long)buffer - room;
+}
+
 // speaker_write takes all frames; 0 or a negative error, at the latest when the
 // device took nothing for wait_ms. Each time it had run dry counts in *torn.
 static int speaker_write(snd_pcm_t *pcm, const short *samples, long frames, int wait_ms, long *torn) {
@@ -100,6 +109,15 @@ func (d *speakerDevice) rate() beep.SampleRate { return speakerRate }
 func (d *speakerDevice) paced() bool           { return true }
 func (d *speakerDevice) tail() time.Duration   { return Buffer }
 func (d *speakerDevice) tears() int            { return int(d.torn.Load()) }
+
+func (d *speakerDevice) queued() time.Duration {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	if d.pcm == nil {
+		return 0
+	}
+	return speakerRate.D(int(C.speaker_queued(d.pcm)))
+}
 
 // hurry gives the calling goroutine a thread of its own, before the others. It is
 // never unlocked, so that the thread ends with the goroutine.

@@ -43,10 +43,16 @@ func TestALSA(t *testing.T) {
 	if !bytes.HasPrefix(got, want) {
 		t.Errorf("%d bytes arrived, which are not the %d that were written", len(got), len(want))
 	}
+	if q := dev.queued(); q > Buffer {
+		t.Errorf("%v wait in a buffer of %v", q, Buffer)
+	}
 	if dev.tears() != 0 {
 		t.Errorf("torn %d times", dev.tears())
 	}
 	// After its close, as after an unplug, the device fails and does not crash.
+	if q := dev.queued(); q != 0 {
+		t.Errorf("%v wait in a closed device", q)
+	}
 	if err := dev.write(frames); err == nil || !strings.Contains(err.Error(), "check its plug") {
 		t.Errorf("a write after the close: %v", err)
 	}

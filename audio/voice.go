@@ -28,7 +28,7 @@ import (
 )
 
 // Buffer is the sound device's buffer: samples are heard that much after they
-// were handed over. 100 ms plays clean on small boards.
+// were handed over at most. 100 ms plays clean on small boards.
 const Buffer = 100 * time.Millisecond
 
 // Outcome is how a prompt ended.
@@ -208,7 +208,8 @@ func (v *Voice) String() string { return "voice" }
 func (v *Voice) Say(p Prompt, done func(Outcome)) { v.SayTimed(p, nil, done) }
 
 // SayTimed is Say with a hook that is called when the first samples have been
-// handed to the device; they are heard one buffer (about 100 ms) later.
+// handed to the device; they are heard 40 ms later, after another prompt one
+// [Buffer].
 // started may be nil, is called at most once and before done, and must not block
 // either.
 func (v *Voice) SayTimed(p Prompt, started func(), done func(Outcome)) {

@@ -9,6 +9,7 @@ import (
 	"os"
 	"path/filepath"
 	"runtime"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -45,6 +46,7 @@ func (s *sound) name() string          { return "test" }
 func (s *sound) rate() beep.SampleRate { return soundRate }
 func (s *sound) paced() bool           { return true }
 func (s *sound) tail() time.Duration   { return 100 * time.Millisecond }
+func (s *sound) queued() time.Duration { return 0 }
 func (s *sound) hurry() error          { return nil }
 func (s *sound) tears() int {
 	s.mu.Lock()
@@ -117,7 +119,7 @@ func (d *diary) want(t *testing.T, lines ...string) {
 }
 
 // runVoice runs a voice on s; accepted lasts 300 ms, used 500 ms.
-func runVoice(t *testing.T, s *sound, test func(v *Voice, d *diary)) {
+func runVoice(t *testing.T, s output, test func(v *Voice, d *diary)) {
 	synctest.Test(t, func(t *testing.T) {
 		v, d := newVoice(t, s, Config{Volume: 100}, slog.New(slog.DiscardHandler))
 		test(v, d)
@@ -125,14 +127,12 @@ func runVoice(t *testing.T, s *sound, test func(v *Voice, d *diary)) {
 }
 
 // newVoice is a voice that runs until the test ends.
-func newVoice(t *testing.T, s *sound, c Config, log *slog.Logger) (*Voice, *diary) {
+func newVoice(t *testing.T, s output, c Config, log *slog.Logger) (*Voice, *diary) {
 	v, err := New(c, log)
 	if err != nil {
 		t.Fatal(err)
 	}
-	if v.output = s; s == nil {
-		v.output = nil
-	}
+	v.output = s
 	v.clips = map[Prompt]*clip{Accepted: tone(300*time.Millisecond, 1), Used: tone(500*time.Millisecond, 2)}
 	ctx, cancel := context.WithCancel(context.Background())
 	done := make(chan error)
@@ -407,4 +407,82 @@ func TestStartedBeforeDone(t *testing.T) {
 	if diff := cmp.Diff([]string{"started", "silent"}, calls); diff != "" {
 		t.Errorf("calls (-want +got):\n%s", diff)
 	}
+}
+
+// buffered is a sound card with a buffer of its own: what is written is heard
+// when all before it has been, and write waits for room.
+type buffered struct {
+	sound
+	began  time.Time
+	frames int   // written
+	least  []int // frames that waited when a block was written
+}
+
+func (b *buffered) open() (device, error) { return b, nil }
+
+func (b *buffered) waiting() int {
+	if b.began.IsZero() {
+		return 0
+	}
+	return b.frames - soundRate.N(time.Since(b.began))
+}
+
+func (b *buffered) queued() time.Duration {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return soundRate.D(b.waiting())
+}
+
+func (b *buffered) write(frames [][2]float64) error {
+	time.Sleep(soundRate.D(b.take(frames)))
+	return nil
+}
+
+// take returns how many frames are too many.
+func (b *buffered) take(frames [][2]float64) int {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	b.least = append(b.least, b.waiting())
+	b.played = append(b.played, frames...)
+	b.frames += len(frames)
+	full := soundRate.N(Buffer)
+	if b.began.IsZero() && b.frames >= full {
+		b.began = time.Now()
+	}
+	return max(b.waiting()-full, 0)
+}
+
+// TestPromptSoon: after a pause a prompt does not wait behind a buffer of silence,
+// and has all of the buffer behind it nevertheless.
+func TestPromptSoon(t *testing.T) {
+	dev := &buffered{}
+	runVoice(t, dev, func(v *Voice, d *diary) {
+		for i := range 7 {
+			time.Sleep(2*time.Second + time.Duration(i)*3700*time.Microsecond)
+			dev.mu.Lock()
+			from, said, blocks := len(dev.played), soundRate.N(time.Since(dev.began)), len(dev.least)
+			dev.mu.Unlock()
+			ended := make(chan Outcome)
+			v.Say(Accepted, func(o Outcome) { ended <- o })
+			if o := <-ended; o != Heard {
+				t.Errorf("it was %v", o)
+			}
+			dev.mu.Lock()
+			for dev.played[from] == [2]float64{} {
+				from++
+			}
+			if wait := soundRate.D(from - said); wait < 0 || wait > lull+blockTime+20*time.Millisecond {
+				t.Errorf("it was heard %v after it was said", wait)
+			}
+			length := soundRate.N(v.clips[Accepted].lasts())
+			if heard := soundRate.N(time.Since(dev.began)); heard < from+length {
+				t.Errorf("it was said to be heard %v before its end", soundRate.D(from+length-heard))
+			}
+			few := dev.least[blocks+12:][:12] // of a prompt of 30 blocks
+			if q := soundRate.D(slices.Min(few)); q < Buffer-2*blockTime {
+				t.Errorf("only %v waited within a prompt", q)
+			}
+			dev.mu.Unlock()
+		}
+	})
 }

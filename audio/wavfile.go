@@ -39,6 +39,7 @@ func (d *wavFile) rate() beep.SampleRate { return wavRate }
 func (d *wavFile) paced() bool           { return false }
 func (d *wavFile) tail() time.Duration   { return 0 }
 func (d *wavFile) hurry() error          { return nil }
+func (d *wavFile) queued() time.Duration { return 0 }
 func (d *wavFile) tears() int            { return 0 }
 func (d *wavFile) close() error          { return d.f.Close() }
 
