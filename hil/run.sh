@@ -134,11 +134,11 @@ boot() {
 # no time (status 75 of the rig), twice at most. It keeps the result for the end.
 fairly() {
   local try status began=$SECONDS
-  for try in 1 2 3; do
+  for ((try = 1; ; try++)); do
     status=0
     boot "$@" || status=$?
-    [ "$status" = 75 ] || break
-    [ "$try" = 3 ] || echo "hil: the machine was too busy for the guest, once more"
+    if [ "$status" != 75 ] || [ "$try" = "${HIL_TRIES:-3}" ]; then break; fi
+    echo "hil: the machine was too busy for the guest, once more"
   done
   benches=$benches$(grep '^bench: ' "$out/$3/console.log" || true)$'\n'
   if [ "$status" = 0 ]; then
@@ -246,7 +246,8 @@ soak() {
 }
 
 latency() {
-  fairly latency "${HIL_CLOCKS:-machine}" latency HIL_FORMAT="${HIL_FORMAT:-YUYV}" HIL_SIZE="${HIL_SIZE:-1280x720}" HIL_FPS=30 HIL_VISITORS="${HIL_VISITORS:-25}"
+  # Three minutes where the machine is quiet. Where it is not, trying again gives no figure either.
+  HIL_LIMIT=${HIL_LIMIT:-360} HIL_TRIES=1 fairly latency "${HIL_CLOCKS:-machine}" latency HIL_FORMAT="${HIL_FORMAT:-YUYV}" HIL_SIZE="${HIL_SIZE:-1280x720}" HIL_FPS=30 HIL_VISITORS="${HIL_VISITORS:-25}"
 }
 
 [ $# -gt 0 ] || set -- devices systemd faults replug cuts replay soak

@@ -5,6 +5,7 @@ package main
 import (
 	"context"
 	"crypto/ed25519"
+	"errors"
 	"fmt"
 	"image"
 	"math"
@@ -31,22 +32,22 @@ func (r *rig) measure(ctx context.Context, key ed25519.PrivateKey, g *gaze) erro
 		if err := g.arm(ctx); err != nil {
 			return err
 		}
-		text, _, err := mint("good", key, r.issuer, time.Now())
-		if err != nil {
-			return err
-		}
-		pictures, err := r.feeder.visit(ctx, text)
+		came, err := r.prepare(ctx, "good", key)
 		if err != nil {
 			return err
 		}
 		wait(ctx, time.Second+time.Duration(i%7)*37*time.Millisecond, func() bool { return false })
+		if came.old() { // drawing it took as long as it is good for
+			without++
+			continue
+		}
 		w := &row{kind: fmt.Sprint("visitor ", i+1), want: string(kiosk.Accepted), picture: 1, unseen: true}
-		if err := r.visitor(ctx, w, pictures, ""); err != nil {
+		if err := r.visitor(ctx, w, came.pictures, ""); err != nil {
 			return err
 		}
 		answers, sounds := r.diary.between(w.from, w.to), r.ear.heard(w.from, w.to)
 		if len(answers) != 1 || answers[0].verdict != w.want || len(sounds) == 0 || g.seen().IsZero() {
-			if w.stall > starved { // the machine's fault; the next may have more luck
+			if w.stall > tears || w.busy > saturated { // the machine's fault; the next may have more luck
 				without++
 				continue
 			}
@@ -62,7 +63,7 @@ func (r *rig) measure(ctx context.Context, key ed25519.PrivateKey, g *gaze) erro
 		return fmt.Errorf("not as expected:\n  %s", strings.Join(faults, "\n  "))
 	}
 	if without > r.bench/2 {
-		return fmt.Errorf("%d of %d visitors were told nothing: %w", without, r.bench, errStarved)
+		return fmt.Errorf("%d of %d visitors were told nothing, or too late: %w; the figures need a quiet machine", without, r.bench, errStarved)
 	}
 	fmt.Printf("\n%s %s, %d pictures a second (%d of %d late), %d visitors; milliseconds from the first picture with a whole code\n",
 		r.format, r.size, r.feeder.node.fps, r.feeder.late, r.feeder.count, len(heard))
@@ -75,13 +76,17 @@ func (r *rig) measure(ctx context.Context, key ed25519.PrivateKey, g *gaze) erro
 		fmt.Fprintf(t, "%s\t%.0f\t%.0f\t%.0f\t%.0f\t\n", line.name, quantile(line.ms, 0), quantile(line.ms, 0.5), quantile(line.ms, 0.95), quantile(line.ms, 1))
 	}
 	t.Flush()
-	perMinute, err := r.queue(ctx, key)
-	if err != nil {
-		return err
-	}
 	fmt.Printf("bench: kiosk.frame_to_heard.p50 %.0f ms\nbench: kiosk.frame_to_heard.p95 %.0f ms\n", quantile(heard, 0.5), quantile(heard, 0.95))
 	fmt.Printf("bench: face.frame_to_pixel.p50 %.0f ms\nbench: face.frame_to_pixel.p95 %.0f ms\n", quantile(seen, 0.5), quantile(seen, 0.95))
 	fmt.Printf("bench: face.frame_to_voice.p50 %.0f ms\nbench: face.frame_to_voice.p95 %.0f ms\n", quantile(heard, 0.5), quantile(heard, 0.95))
+	perMinute, err := r.queue(ctx, key)
+	if errors.Is(err, errStarved) {
+		fmt.Printf("%v; once more\n", err)
+		perMinute, err = r.queue(ctx, key)
+	}
+	if err != nil {
+		return err
+	}
 	fmt.Printf("bench: face.visitors %.0f visitors/min\n", perMinute)
 	return ctx.Err()
 }
@@ -140,7 +145,7 @@ func (r *rig) queue(ctx context.Context, key ed25519.PrivateKey) (perMinute floa
 			return 0, fmt.Errorf("in the queue somebody was told %q", a.verdict)
 		}
 	}
-	if gap, _ := r.heart.since(); len(answers) < visitors && gap > starved {
+	if gap, busy := r.heart.since(); len(answers) < visitors && (gap > tears || busy > saturated) {
 		return 0, fmt.Errorf("of %d visitors in a queue %d were told anything: %w", visitors, len(answers), errStarved)
 	}
 	if len(answers) != visitors {

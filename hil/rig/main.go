@@ -205,7 +205,7 @@ func run(ctx context.Context, o options) error {
 		hand.Scale = o.scale
 	}
 	if o.bench > 0 { // the whole code is there from one picture to the next
-		hand.Travel, hold = 0, time.Second
+		hand.Travel, hold = 0, 500*time.Millisecond
 	}
 	if r.feeder, err = newFeeder(ctx, n, hand, hold); err != nil {
 		return err
