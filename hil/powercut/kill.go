@@ -66,7 +66,11 @@ func killAll(ctx context.Context, args []string) error {
 		return err
 	}
 	for k.cuts < *n && !(*broken && k.broken()) {
-		if err := k.cut(ctx, *broken); err != nil {
+		err := k.cut(ctx, *broken)
+		if ctx.Err() != nil {
+			break // what was seen until then still counts
+		}
+		if err != nil {
 			return fmt.Errorf("cut %d (seed %d): %w", k.cuts+1, *seed, err)
 		}
 		if k.cuts%10 == 0 {
@@ -85,6 +89,9 @@ func killAll(ctx context.Context, args []string) error {
 	fmt.Printf("bench: hil.powercut.cuts %d count\nbench: hil.powercut.lost %d count\nbench: hil.powercut.twice %d count\n", k.cuts, len(k.lost), k.twice)
 	if k.broken() {
 		return fmt.Errorf("after %d cuts (seed %d) %d announced visits are lost, %d kept twice\n  %s", k.cuts, *seed, len(k.lost), k.twice, strings.Join(k.faults, "\n  "))
+	}
+	if k.cuts < *n {
+		return fmt.Errorf("stopped after %d of %d cuts", k.cuts, *n)
 	}
 	if len(k.told) < *n {
 		return fmt.Errorf("only %d visits were announced in %d cuts: this proves little", len(k.told), k.cuts)
