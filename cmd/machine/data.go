@@ -40,14 +40,29 @@ type host struct {
 	say  func(machine.Notice)
 }
 
-// prepareData makes the data partition one that can be mounted. Where its card does
-// not answer it says so and fails after a while; its unit starts the machine anew.
+// prepareData makes the data partition one that can be mounted, once its card has
+// come. Where it fails, the mount does too, which starts the machine anew after a
+// while (munjigi-again.service).
 func prepareData(ctx context.Context, root string) error {
-	err := mend(ctx, host{run: check, read: answers, say: func(n machine.Notice) { show(root, n) }})
-	if err != nil {
-		_ = wait(ctx, 5*time.Minute) // to be read; nothing depends on how it ends
+	say := func(n machine.Notice) { show(root, n) }
+	if err := appears(ctx, dataPartition, 3*time.Minute); err != nil {
+		say(machine.Worn)
+		return err
 	}
-	return err
+	return mend(ctx, host{run: check, read: answers, say: say})
+}
+
+// appears waits for a device node.
+func appears(ctx context.Context, node string, long time.Duration) error {
+	for spent := time.Duration(0); !exists(node); spent += look {
+		if spent >= long {
+			return fmt.Errorf("%s does not come: put another card in", node)
+		}
+		if err := wait(ctx, look); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // mend checks the data partition, repairs it, and makes it anew where neither it nor

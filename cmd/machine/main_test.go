@@ -209,6 +209,19 @@ func TestMend(t *testing.T) {
 	}
 }
 
+func TestAppears(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		node := filepath.Join(t.TempDir(), "card")
+		if err := appears(t.Context(), node, time.Minute); err == nil {
+			t.Error("a card that does not come is there")
+		}
+		time.AfterFunc(30*time.Second, func() { write(t, "", node) })
+		if err := appears(t.Context(), node, time.Minute); err != nil {
+			t.Error(err)
+		}
+	})
+}
+
 // TestAsked holds a button for so long and so long.
 func TestAsked(t *testing.T) {
 	for _, tt := range []struct {
