@@ -56,7 +56,7 @@ func (j *Journal) compact() error {
 	old := j.db
 	err = j.syncDir(filepath.Dir(j.path))
 	if err == nil {
-		j.db, err = bolt.Open(j.path, 0o600, options())
+		j.db, err = j.open()
 	}
 	if err != nil {
 		j.db = old

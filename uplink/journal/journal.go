@@ -13,6 +13,7 @@ import (
 	"encoding/binary"
 	"errors"
 	"fmt"
+	"os"
 	"sync"
 	"time"
 
@@ -51,6 +52,7 @@ type Journal struct {
 	path string
 	mu   sync.RWMutex // held for writing only while Compact changes files
 	db   *bolt.DB
+	file *os.File // of db
 	// commit ends a transaction; tests replace it to make writes fail, with
 	// and without having reached the disk.
 	commit func(*bolt.Tx) error

@@ -6,6 +6,7 @@ import (
 	"io/fs"
 	"os"
 	"runtime/debug"
+	"syscall"
 	"time"
 
 	"github.com/munjigi/munjigi/uplink/disk"
@@ -36,7 +37,7 @@ func Open(path string) (j *Journal, err error) {
 	if mended != nil {
 		j.orphans = mended.orphans
 	}
-	if err := j.guard(func() (err error) { j.db, err = bolt.Open(path, 0o600, options()); return err }); err != nil {
+	if err := j.guard(func() (err error) { j.db, err = j.open(); return err }); err != nil {
 		return nil, explain(err)
 	}
 	if err := disk.Own(path); err != nil {
@@ -47,6 +48,17 @@ func Open(path string) (j *Journal, err error) {
 		return nil, errors.Join(err, j.db.Close())
 	}
 	return j, nil
+}
+
+// open opens the file and keeps hold of it beside bbolt.
+func (j *Journal) open() (*bolt.DB, error) {
+	o := options()
+	o.OpenFile = func(name string, flag int, mode os.FileMode) (f *os.File, err error) {
+		f, err = os.OpenFile(name, flag, mode)
+		j.file = f
+		return f, err
+	}
+	return bolt.Open(j.path, 0o600, o)
 }
 
 func makeBuckets(tx *bolt.Tx) error {
@@ -90,6 +102,14 @@ func (j *Journal) Probe() error {
 func (j *Journal) Close() error {
 	j.mu.Lock()
 	defer j.mu.Unlock()
+	if j.sound() != nil {
+		// bbolt may have panicked with its own locks held, and its map of the file
+		// holds the lock of the file.
+		if err := syscall.Flock(int(j.file.Fd()), syscall.LOCK_UN); errors.Is(err, syscall.EBADF) {
+			return nil // closed before
+		}
+		return j.file.Close()
+	}
 	return j.guard(j.db.Close)
 }
 

@@ -67,6 +67,9 @@ func (s *salvage) tree(f *file) error {
 				bad(bucketAside)
 			}
 		default:
+			if name == string(bucketUsed) && cose.Unmarshal(e.val, new(mark)) != nil {
+				bad(bucketUsed)
+			}
 			s.small(e)
 		}
 	})

@@ -26,7 +26,7 @@ func TestMendedIsTold(t *testing.T) {
 	}
 	var log bytes.Buffer
 	c := Defaults()
-	c.Data, c.Owner.Listen, c.Sound.Output, c.Screen.Panels = dir, "", "none", nil
+	c.Data, c.Owner.Listen, c.Sound.Output, c.Screen.Panels = dir, "", "off", nil
 	d, err := New(c, Options{Log: slog.New(slog.NewTextHandler(&log, nil)), Clock: clock.New(func() bool { return true }, false)})
 	if err != nil {
 		t.Fatal(err)
