@@ -104,7 +104,7 @@ func (d *Decoder) symbol(g *grid) bool {
 	if g.score < 0.4 {
 		return false
 	}
-	if d.opts.Stream && !d.fused && g.score > leastFused && d.fuse(g, l) {
+	if d.opts.Stream && !d.fused && g.score > leastFused && d.fuse(g, l, &view) {
 		return true
 	}
 	if !d.late() {
@@ -123,7 +123,7 @@ func (d *Decoder) symbol(g *grid) bool {
 // judged finds fault with the symbol sampled last, where it is the best located one so far.
 func (d *Decoder) judged(g *grid, v *view) {
 	if g.score > d.best.score {
-		d.best, d.fault = *g, d.judgeSymbol(g, v)
+		d.best, d.sure, d.fault = *g, d.legible(), d.judgeSymbol(g, v)
 	}
 }
 

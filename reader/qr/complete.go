@@ -3,11 +3,15 @@ package qr
 // pair is two finder patterns that may be neighbours in a symbol whose third was not found.
 type pair struct {
 	a, b    int16
-	modules float32 // between their centres
+	modules float32 // of a side between centres
 	score   float32
+	corners bool // they lie across a diagonal
 }
 
 const maxPairs = 3
+
+// slanting is how much a diagonal strays to one side of a finder pattern, of what it follows the other, at the least.
+const slanting = 0.55
 
 // complete looks for the third finder pattern of the likeliest pairs where
 // their shapes say it must be, and attempts what comes of it: a reflection or the edge of
@@ -22,11 +26,15 @@ func (d *Decoder) complete() (done bool) {
 			}
 			am, askew := a.along(b.x-a.x, b.y-a.y)
 			bm, bskew := b.along(b.x-a.x, b.y-a.y)
-			m := sqrt32(am * bm)
-			if max(askew, bskew) > 0.2 || m < 13 || m > 172 || am > 1.5*bm || bm > 1.5*am {
+			m, corners := sqrt32(am*bm), min(askew, bskew) > slanting
+			s := a.quality + b.quality - askew - bskew
+			if corners {
+				m *= sqrt32(sqrt32(askew * bskew))
+				s = a.quality + b.quality - (2-askew-bskew)/2 - 0.2
+			}
+			if max(askew, bskew) > 0.2 && !corners || m < 13 || m > 172 || am > 1.5*bm || bm > 1.5*am {
 				continue
 			}
-			s := a.quality + b.quality - askew - bskew
 			if len(d.pairs) == maxPairs && s <= d.pairs[maxPairs-1].score {
 				continue
 			}
@@ -37,25 +45,33 @@ func (d *Decoder) complete() (done bool) {
 			for ; at > 0 && d.pairs[at-1].score < s; at-- {
 				d.pairs[at] = d.pairs[at-1]
 			}
-			d.pairs[at] = pair{int16(i), int16(k), m, s}
+			d.pairs[at] = pair{int16(i), int16(k), m, s, corners}
 		}
 	}
 	fresh := false
 	for _, p := range d.pairs {
-		a, b := &d.finders[p.a], &d.finders[p.b]
-		a.bound, b.bound = true, true
-		if d.third(a, b, p.modules) {
-			fresh = true
+		a, b := d.finders[p.a], d.finders[p.b]
+		d.finders[p.a].bound, d.finders[p.b].bound = true, true
+		if p.corners {
+			fresh = d.between(&a, &b) || fresh
+			if d.late() {
+				break
+			}
+			continue
 		}
+		found := d.third(&a, &b, p.modules)
 		if d.late() {
 			break
 		}
-		if d.third(b, a, p.modules) {
-			fresh = true
-		}
+		found = d.third(&b, &a, p.modules) || found
 		if d.late() {
 			break
 		}
+		if !found && min(a.score, b.score) > leastHiding {
+			d.imagine(&a, &b, p.modules)
+			found = true
+		}
+		fresh = fresh || found
 	}
 	return fresh && d.attempt()
 }
@@ -68,14 +84,7 @@ func (d *Decoder) third(a, b *finder, modules float32) (found bool) {
 		sign = -1
 	}
 	s := a.shape
-	// The side of a that does not lie along the line.
-	x, y := b.x-a.x, b.y-a.y
-	px, py := s.vx, s.vy
-	det := s.ux*s.vy - s.uy*s.vx
-	p, q := (x*s.vy-y*s.vx)/det, (y*s.ux-x*s.uy)/det
-	if max(q, -q) > max(p, -p) {
-		px, py = s.ux, s.uy
-	}
+	px, py := a.across(b.x-a.x, b.y-a.y)
 	reach := 2 + 0.12*modules
 	for _, side := range [2]float32{modules, -modules} {
 		var best shape

@@ -15,6 +15,7 @@
 //	scan             rows, or columns, that cross something like a finder pattern: hits
 //	finder, shape    hits looked at from all sides; correlation with the pattern, bent to fit
 //	triple, complete which three belong together; a third looked for where two say it is
+//	hidden           a third taken to be where two say it is, though nothing of it can be seen
 //	locate           the dimension and a first homography, by pitches and timing patterns
 //	refine, grid     the homography on gray levels, by finder, alignment and timing patterns
 //	sample, equalise gray levels of modules, sharpened, or told apart by how they run into one another
@@ -22,8 +23,9 @@
 //	codewords, rs    codewords, the least sure of them erased; Reed–Solomon
 //	content, text    segments, bytes, text
 //	look, attempt    the order of all this
-//	budget           what it may cost
+//	budget, reserve  what it may cost, in time and memory
 //	track, fuse      frame after frame: where it was before, what has been seen of it so far
+//	align            a frame laid exactly on what has been seen so far
 //	finding, explain for people
 //
 // Gray levels are kept to the end: what a threshold throws away is missing

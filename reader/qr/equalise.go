@@ -86,30 +86,19 @@ func (m *modules) learn(a *account, l *layout, reach int, first bool, late func(
 		return false
 	}
 	n, w, side := m.side, m.side+2*margin, 2*reach+1
-	m.rest = grow(m.rest, w*w)
-	clear(m.rest)
+	if !m.foresee(&h, reach, late) {
+		return false
+	}
 	var sum, count float32
 	for y := range n {
-		if y&31 == 31 && late() {
-			return false
-		}
 		rest := m.rest[(y+margin)*w+margin:][:n]
-		for dy := range side {
-			for dx := range side {
-				t := h[dy*side+dx]
-				from := m.bits[(y+margin+dy-reach)*w+margin+dx-reach:][:n]
-				for x, b := range from {
-					rest[x] -= t * b
-				}
-			}
-		}
 		for x := range rest {
 			i := y*n + x
 			if m.dev[i] <= m.least { // no contrast around it: no news
 				rest[x] = 0
 				continue
 			}
-			rest[x] += m.light[i]
+			rest[x] = m.light[i] - rest[x]
 			sum, count = sum+rest[x]*rest[x], count+1
 		}
 	}
@@ -144,6 +133,29 @@ func (m *modules) learn(a *account, l *layout, reach int, first bool, late func(
 				from := m.bits[(y+dy)*w+dx:][:n]
 				for x, b := range from {
 					told[x] += t * b
+				}
+			}
+		}
+	}
+	return true
+}
+
+// foresee fills rest with the light that bits would give, run together by the taps h.
+func (m *modules) foresee(h *[maxTaps]float32, reach int, late func() bool) bool {
+	n, w, side := m.side, m.side+2*margin, 2*reach+1
+	m.rest = grow(m.rest, w*w)
+	clear(m.rest)
+	for y := range n {
+		if y&31 == 31 && late() {
+			return false
+		}
+		seen := m.rest[(y+margin)*w+margin:][:n]
+		for dy := range side {
+			for dx := range side {
+				t := h[dy*side+dx]
+				from := m.bits[(y+margin+dy-reach)*w+margin+dx-reach:][:n]
+				for x, b := range from {
+					seen[x] += t * b
 				}
 			}
 		}

@@ -27,7 +27,7 @@ const (
 
 // fuse adds the modules sampled last to the evidence of the same symbol, and decodes what
 // has come together. Two symbols are remembered; the one that was seen less gives way to a new one.
-func (d *Decoder) fuse(g *grid, l *layout) bool {
+func (d *Decoder) fuse(g *grid, l *layout, v *view) bool {
 	if d.late() {
 		return false
 	}
@@ -46,6 +46,12 @@ func (d *Decoder) fuse(g *grid, l *layout) bool {
 		m.guess(l)
 	} else {
 		m.bits = append(m.bits[:0], e.bits...)
+		for range rounds {
+			if !m.align(g, l, d.late) || !m.sample(g, v, d.late) {
+				break
+			}
+			m.lighten()
+		}
 		e.fade(m.side*m.side, fading)
 	}
 	if !m.learn(&e.account, l, maxReach, e.frames == 0, d.late) {

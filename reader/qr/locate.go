@@ -35,7 +35,7 @@ func (d *Decoder) locate(t triple) (g grid, ok bool) {
 		// The two timing patterns each tell the perspective along them.
 		bestU, bestV := float32(-1), float32(-1)
 		bu, bv := k1, k2
-		for i := -4; i <= 4; i++ {
+		for i := -6; i <= 6; i++ {
 			e := float32(i) * 0.02
 			h := fromThree(pa, pb, pc, k1+e, k2+e, float32(side))
 			if !h.sane(float32(side)) {

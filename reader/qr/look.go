@@ -88,7 +88,7 @@ func (d *Decoder) look(p plane) {
 }
 
 func (d *Decoder) search() {
-	if d.opts.Stream && (d.track() && len(d.symbols) >= d.opts.Max || d.follow()) {
+	if d.opts.Stream && !d.trail.elsewhere() && (d.track() && len(d.symbols) >= d.opts.Max || d.follow()) {
 		return
 	}
 	list := &always
@@ -208,6 +208,12 @@ func (d *Decoder) find(p *plane, marks *thresholds, s *search) (fresh bool) {
 	return fresh
 }
 
+// What makes a finder pattern worth another attempt that has been found again: so much more quality, or a size that differs by this factor.
+const (
+	muchBetter = 0.05
+	apart      = 1.06
+)
+
 // addFinder keeps the best finders, one for each place.
 func (d *Decoder) addFinder(f finder) bool {
 	f.fresh = true
@@ -223,7 +229,8 @@ func (d *Decoder) addFinder(f finder) bool {
 			if o.quality >= f.quality {
 				return false
 			}
-			f.fresh = o.fresh
+			// One that was seen badly before, blurred or at a slant, and so measured badly, is another chance.
+			f.fresh = o.fresh || f.quality > o.quality+muchBetter || f.size > apart*o.size || o.size > apart*f.size
 			*o = f
 			return f.fresh
 		}

@@ -97,6 +97,7 @@ type Decoder struct {
 	murk    habit // what is dimly patterned
 	finding Finding
 	best    grid    // the best located symbol of the picture …
+	sure    bool    // … whether its format information could be read …
 	fault   Finding // … and what it suffers from
 
 	last      Symbol // newest content, so that the same one takes no new memory

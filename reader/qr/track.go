@@ -4,7 +4,32 @@ package qr
 type trail struct {
 	grid
 	found  bool
-	frames int // since then
+	frames int  // since then
+	sure   bool // its format information could be read
+	vain   int  // frames in which it was looked for first, and not read
+}
+
+// What was located wrongly is often located so again, as two finder patterns may be right and the third a look-alike, and
+// reading it takes all the time there is. So many frames it is looked for in vain, then in every other one.
+const (
+	patience     = 3
+	longPatience = 10 // with one whose format information could be read
+)
+
+// elsewhere: the next symbol is to be looked for as if none had been seen.
+func (t *trail) elsewhere() bool {
+	if !t.found || t.frames > maxTrail {
+		return false
+	}
+	most := patience
+	if t.sure {
+		most = longPatience
+	}
+	if t.vain++; t.vain > most && (t.vain-most)%2 == 1 {
+		t.frames++
+		return true
+	}
+	return false
 }
 
 // maxTrail is for how many frames a symbol is looked for where it was.
@@ -140,7 +165,11 @@ const leastHeld = 0.6
 // hold tracks the frame's best symbol although it could not be read, unless one that was read is being tracked.
 func (d *Decoder) hold() {
 	if len(d.symbols) == 0 && d.best.score > leastHeld && (!d.trail.found || d.trail.frames > 0) {
-		d.trail = trail{grid: d.best, found: true}
+		vain := 0
+		if d.trail.found && d.trail.frames <= maxTrail {
+			vain = d.trail.vain
+		}
+		d.trail = trail{grid: d.best, found: true, sure: d.sure, vain: vain}
 		d.trail.warp = nil
 	}
 }
