@@ -19,6 +19,8 @@ import (
 	"runtime"
 	"runtime/debug"
 	"syscall"
+
+	"github.com/munjigi/munjigi/cmd/internal/device"
 )
 
 const usage = `usage: kiosk COMMAND
@@ -47,7 +49,7 @@ func main() {
 var errFailed = errors.New("failed")
 
 // command runs one command line and returns its exit status: 0, 1 for a
-// failure, 2 for a command line that is none.
+// failure, 2 for a command line that is none, statusReboot.
 func command(ctx context.Context, args []string, stdin io.Reader, stdout, stderr io.Writer) int {
 	if len(args) == 0 {
 		fmt.Fprint(stderr, usage)
@@ -77,6 +79,15 @@ func command(ctx context.Context, args []string, stdin io.Reader, stdout, stderr
 		fmt.Fprintf(stderr, "kiosk: there is no command %q\n\n%s", name, usage)
 		return 2
 	}
+	return status(err, stderr)
+}
+
+// statusReboot is EX_IOERR of sysexits(3): the unit of the image starts the
+// machine anew for it.
+const statusReboot = 74
+
+// status says an error and is the exit status for it.
+func status(err error, stderr io.Writer) int {
 	switch {
 	case err == nil:
 		return 0
@@ -86,6 +97,9 @@ func command(ctx context.Context, args []string, stdin io.Reader, stdout, stderr
 		return 2
 	case !errors.Is(err, errFailed):
 		fmt.Fprintf(stderr, "kiosk: %v\n", err)
+	}
+	if errors.Is(err, device.ErrReboot) {
+		return statusReboot
 	}
 	return 1
 }

@@ -34,7 +34,9 @@ func run(ctx context.Context, args []string, stderr io.Writer) error {
 		return err
 	}
 	log := logger(stderr, cfg.Level())
-	d, err := device.New(cfg, device.Options{Log: log, Version: shortVersion(), Supervised: os.Getenv("INVOCATION_ID") != "", Observe: func(e kiosk.Event) {
+	// The image's unit says so: what ends with statusReboot there starts the machine.
+	reboots := os.Getenv("MUNJIGI_REBOOTS") != ""
+	d, err := device.New(cfg, device.Options{Log: log, Version: shortVersion(), Supervised: os.Getenv("INVOCATION_ID") != "", Reboots: reboots, Observe: func(e kiosk.Event) {
 		switch e.Stage {
 		case kiosk.Started:
 			log.Debug("an answer begins", "verdict", string(e.Verdict), "seq", e.Seq)
@@ -45,7 +47,7 @@ func run(ctx context.Context, args []string, stderr io.Writer) error {
 	if err != nil {
 		// A door that cannot keep a visit must say so, also where it cannot start.
 		leaveOutOfOrder(ctx, &cfg, log)
-		return err
+		return device.AtStart(err, reboots)
 	}
 	if i := d.Link.Identity(); i != nil {
 		log.Info("the kiosk starts", "version", version(), "kiosk", i.Kiosk, "kind", i.Kind)

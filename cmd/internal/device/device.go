@@ -42,8 +42,11 @@ type Options struct {
 	Version string
 	// Supervised says that whoever started the program starts it anew when it ends.
 	Supervised bool
-	Now        func() time.Time // nil is time.Now
-	Log        *slog.Logger
+	// Reboots says that whoever started the program starts the machine anew when
+	// it ends by ErrReboot.
+	Reboots bool
+	Now     func() time.Time // nil is time.Now
+	Log     *slog.Logger
 }
 
 // maxCodes is how many codes of one picture are answered: two phones, and a
@@ -75,6 +78,7 @@ type Device struct {
 	pages      []tasks.Task
 	health     health
 	diskFails  atomic.Bool
+	reboots    bool
 	restart    chan struct{} // capacity 1
 	welcome    welcome
 	now        func() time.Time
@@ -96,7 +100,7 @@ func New(c Config, o Options) (*Device, error) {
 	if o.Version == "" {
 		o.Version = "unknown"
 	}
-	d := &Device{Config: c, Clock: o.Clock, version: o.Version, restart: make(chan struct{}, 1), log: o.Log}
+	d := &Device{Config: c, Clock: o.Clock, version: o.Version, reboots: o.Reboots, restart: make(chan struct{}, 1), log: o.Log}
 	// Everything that judges or notes a time goes by the best witness's; what
 	// measures a duration goes by the system's clock.
 	d.now = func() time.Time { return d.Clock.Correct(o.Now()) }

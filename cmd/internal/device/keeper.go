@@ -63,8 +63,12 @@ const watchEvery = 30 * time.Second
 func (d *Device) watch(ctx context.Context) error {
 	ticker := time.NewTicker(watchEvery)
 	defer ticker.Stop()
+	var last lastResort
 	for {
 		err := d.Journal.Probe()
+		if last.look(err, upTime()) && d.reboots {
+			return ErrReboot
+		}
 		if failed := err != nil; d.diskFails.Swap(failed) != failed {
 			if failed {
 				d.log.Error("nothing can be kept, the screen says that the reader is out of order: free the disk or replace it", "err", err)
