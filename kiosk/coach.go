@@ -44,6 +44,13 @@ const (
 	// seen, and searching until the tone guides it.
 	noticed   = 100 * time.Millisecond
 	searching = 400 * time.Millisecond
+	// tries is how long something must have been there until a hint is given, and
+	// reads how long the reader has from the first picture that adds to what it
+	// knows of a code, as long as others follow within grows: most codes are read
+	// by then, and a hint's chime just before the answer would confuse.
+	tries = 500 * time.Millisecond
+	reads = 700 * time.Millisecond
+	grows = 200 * time.Millisecond
 	// longest is the most that one frame counts.
 	longest = 100 * time.Millisecond
 	// settled and rests: what stays in its place for so long, to this share of the
@@ -87,6 +94,7 @@ type coach struct {
 	since  time.Time // when this visitor's findings began
 	found  time.Time // and were last made
 	read   time.Time // when a code was last read
+	grown  growth
 
 	hint  display.Hint // on the screen
 	shown time.Time    // since when
@@ -107,12 +115,16 @@ func (c *coach) see(f qr.Finding, at time.Time, busy bool) advice {
 	if f.Problem == qr.None {
 		c.memory, c.hint, c.times = memory{}, display.NoHint, 0
 		c.read, c.since, c.found = at, at, at
+		c.grown = growth{}
 		c.place.see(f, at)
 		return advice{} // the answer to it says more
 	}
 	fast, thing := c.place.see(f, at)
 	stirs := c.light.see(f, at)
 	there := f.Located && !thing || stirs
+	if f.Growing {
+		c.grown.see(at)
+	}
 	if there {
 		if at.Sub(c.found) >= gone {
 			c.since, c.times = at, 0
@@ -143,17 +155,18 @@ func (c *coach) advise(f qr.Finding, at time.Time, there, busy bool) (a advice) 
 	if best == display.HoldStill && at.Sub(c.since) < arrives {
 		sure = false
 	}
+	early := at.Sub(c.since) < tries || c.grown.hopeful(at)
 	if !sure && there && at.Sub(c.since) >= hopeless && c.hint == display.NoHint {
 		best, sure = display.Renew, true
 	}
 	switch {
-	case sure && best != c.hint && (c.hint == display.NoHint || at.Sub(c.shown) >= stays):
+	case sure && !early && best != c.hint && (c.hint == display.NoHint || at.Sub(c.shown) >= stays):
 		c.hint, c.shown = best, at
 	case c.hint != display.NoHint && at.Sub(c.found) >= lingers && at.Sub(c.shown) >= stays:
 		c.hint = display.NoHint
 	}
 	a = advice{seen: there && at.Sub(c.since) >= noticed, hint: c.hint}
-	if c.hint != display.NoHint && !busy && c.times < mostSaid && at.Sub(c.said) >= sayAgain {
+	if c.hint != display.NoHint && !early && !busy && c.times < mostSaid && at.Sub(c.said) >= sayAgain {
 		a.say, c.said = true, at
 		c.times++
 	}
@@ -184,6 +197,19 @@ func (c *coach) answered(v Verdict, at time.Time) (again bool) {
 	c.renew = at.Add(asked)
 	return true
 }
+
+// growth is since when the reader adds up what it sees of a code, picture by picture.
+type growth struct{ since, last time.Time }
+
+func (g *growth) see(at time.Time) {
+	if at.Sub(g.last) >= 2*grows {
+		g.since = at
+	}
+	g.last = at
+}
+
+// hopeful: the code may be read in a moment.
+func (g *growth) hopeful(at time.Time) bool { return at.Sub(g.last) < grows && at.Sub(g.since) < reads }
 
 // near is how near to the picture's middle a code is, 1 in it and 0 at an edge.
 func near(f qr.Finding) float64 {

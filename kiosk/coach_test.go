@@ -171,6 +171,28 @@ func TestBusy(t *testing.T) {
 	p.want(t, display.Glare, display.Glare)
 }
 
+// TestReading: while the reader adds up what it sees of a code, and it may be read in a moment, nothing is said; where that
+// goes on in vain, the hint comes within the second all the same.
+func TestReading(t *testing.T) {
+	for _, fps := range []int{30, 15, 7} {
+		p := newPupil()
+		hold := func(d time.Duration, problem qr.Problem, growing bool) {
+			for end := p.at.Add(d); p.at.Before(end); {
+				p.at = p.at.Add(time.Second / time.Duration(fps))
+				p.frame(qr.Finding{Problem: problem, Located: true, X: 0.5, Y: 0.5 + 0.004*float32(p.at.UnixMilli()%3), Growing: growing}, false)
+			}
+		}
+		hold(450*time.Millisecond, qr.OutOfFocus, false) // as it is brought in
+		hold(500*time.Millisecond, qr.OutOfFocus, true)
+		p.want(t, display.NoHint)
+		hold(time.Second, qr.None, false) // read
+		p.want(t, display.NoHint)
+		hold(2*time.Second, qr.NoCode, false)
+		hold(time.Second, qr.Glare, true) // not read
+		p.want(t, display.Glare, display.Glare)
+	}
+}
+
 // TestHopeless asks for another code where nothing is wrong with how it is held.
 func TestHopeless(t *testing.T) {
 	p := newPupil()

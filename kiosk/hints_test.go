@@ -176,6 +176,9 @@ func record(t *testing.T) {
 			if f.Located {
 				where = fmt.Sprintf(" %.3f %.3f", f.X, f.Y)
 			}
+			if f.Growing {
+				where += " +"
+			}
 			fmt.Fprintf(out, "%d %.2f%s\n", f.Problem, f.Measure, where)
 		}
 	}
@@ -237,6 +240,7 @@ func load(t *testing.T) (all []findings) {
 			all = append(all, s)
 		default:
 			var f qr.Finding
+			line, f.Growing = strings.CutSuffix(line, " +")
 			n, _ := fmt.Sscan(line, &f.Problem, &f.Measure, &f.X, &f.Y)
 			if n != 2 && n != 4 || len(all) == 0 {
 				t.Fatalf("%s: %q is no finding", recorded, line)

@@ -46,10 +46,16 @@ type Finding struct {
 	// centre at X, Y: 0…1 of the picture's width and height, from the upper left.
 	Located bool
 	X, Y    float32
+	// Growing says that what this picture shows of the symbol was added to what earlier ones did: it may be read in a moment.
+	Growing bool
 }
 
 // Finding is about the picture that was decoded last.
-func (d *Decoder) Finding() Finding { return d.finding }
+func (d *Decoder) Finding() Finding {
+	f := d.finding
+	f.Growing = d.fused
+	return f
+}
 
 // judge finds fault with the picture, by what tells most of it: a symbol that goes on beyond the edge, one that was well located, else a texture
 // that looks like one, else a symbol that was badly located, else finder patterns, else the light.
