@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"github.com/munjigi/munjigi/audio"
+	"github.com/munjigi/munjigi/display"
 	"github.com/munjigi/munjigi/display/lines"
 	"github.com/munjigi/munjigi/pass"
 )
@@ -42,7 +43,7 @@ func (k *Kiosk) attend(ctx context.Context) error {
 		case <-ctx.Done():
 			return ctx.Err()
 		case <-greet.C:
-			if now := time.Now(); !k.speech.busy() && !k.Aiming() && time.Since(k.start)-time.Duration(k.noticed.Load()) >= greets && now.Sub(greeted) >= rested {
+			if now := time.Now(); !k.speech.busy() && !k.Aiming() && !k.face.shut() && time.Since(k.start)-time.Duration(k.noticed.Load()) >= greets && now.Sub(greeted) >= rested {
 				greeted = now
 				k.speech.say(audio.Here, nil, nil)
 			}
@@ -85,6 +86,14 @@ func (k *Kiosk) press(ctx context.Context, e lines.Event) {
 		}
 	}
 	k.tell(ctx, r, now, now)
+}
+
+// shut says that the screen shows the kiosk out of order, or would but for an
+// answer: then nobody is asked to show a code.
+func (f *face) shut() bool {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	return f.state.Status.Disk == display.Bad || f.state.Scene == display.OutOfOrder
 }
 
 // open shows the staff's field of the answer that stands on the screen. It is

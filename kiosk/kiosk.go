@@ -139,7 +139,7 @@ func (k *Kiosk) frame(ctx context.Context, f camera.Frame) {
 
 // guide helps a visitor whose code is not read yet, by screen and ear.
 func (k *Kiosk) guide(s *display.State, f qr.Finding, at time.Time) {
-	a := k.coach.see(f, at, k.speech.busy())
+	a := k.coach.see(f, at, k.speech.busy() || k.face.shut())
 	if a.seen {
 		s.Scene = display.Seen
 	}
@@ -150,7 +150,7 @@ func (k *Kiosk) guide(s *display.State, f qr.Finding, at time.Time) {
 	switch {
 	case a.say:
 		k.speech.say(hints[a.hint], nil, nil)
-	case a.tone && k.cfg.AimTone && !k.speech.busy():
+	case a.tone && k.cfg.AimTone && !k.speech.busy() && !k.face.shut():
 		k.parts.Voice.Aim(a.near)
 	}
 }
