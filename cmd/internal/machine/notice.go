@@ -46,7 +46,7 @@ var (
 	Anew = Notice{
 		Title: []string{"저장 공간을 새로 만듭니다", "What was kept on the card is lost"},
 		Said:  "고칠 수 없어 비우고 새로 시작합니다.\nIt could not be mended: the device starts as a new one.",
-		Do:    []string{"다시 켜진 뒤 등록 코드를 카메라에 보여 주세요. 자주 일어나면 메모리 카드를 바꿔 주세요.", "Show an enrolment code to the camera then. If this happens again, put a new card in."},
+		Do:    []string{"잠시 뒤 시작하면 등록 코드를 카메라에 보여 주세요. 자주 일어나면 메모리 카드를 바꿔 주세요.", "Show it an enrolment code in a moment. If this happens again, put a new card in."},
 	}
 	// Worn is shown when the card does not answer.
 	Worn = Notice{
