@@ -71,7 +71,7 @@ systemd-sysusers --root="$root"
 chown 0:961 "$root/etc/munjigi"
 systemctl --root="$root" --quiet preset-all 2>/dev/null || true
 systemctl --root="$root" --quiet enable systemd-networkd systemd-resolved systemd-timesyncd systemd-pstore \
-  munjigi-setup munjigi-kiosk munjigi-confirm munjigi-update.timer munjigi-readonly.timer munjigi-wifi 2>/dev/null
+  munjigi-setup munjigi-kiosk munjigi-confirm munjigi-update.timer munjigi-wifi 2>/dev/null
 systemctl --root="$root" --quiet mask getty.target getty@.service serial-getty@.service systemd-firstboot.service \
   systemd-networkd-wait-online.service apt-daily.timer apt-daily-upgrade.timer dpkg-db-backup.timer e2scrub_all.timer \
   wpa_supplicant.service systemd-machine-id-commit.service 2>/dev/null
