@@ -48,8 +48,8 @@ const (
 	// reads how long the reader has from the first picture that adds to what it
 	// knows of a code, as long as others follow within grows: most codes are read
 	// by then, and a hint's chime just before the answer would confuse.
-	tries = 500 * time.Millisecond
-	reads = 700 * time.Millisecond
+	tries = 450 * time.Millisecond
+	reads = 450 * time.Millisecond
 	grows = 200 * time.Millisecond
 	// longest is the most that one frame counts.
 	longest = 100 * time.Millisecond

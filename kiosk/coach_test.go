@@ -182,8 +182,8 @@ func TestReading(t *testing.T) {
 				p.frame(qr.Finding{Problem: problem, Located: true, X: 0.5, Y: 0.5 + 0.004*float32(p.at.UnixMilli()%3), Growing: growing}, false)
 			}
 		}
-		hold(450*time.Millisecond, qr.OutOfFocus, false) // as it is brought in
-		hold(500*time.Millisecond, qr.OutOfFocus, true)
+		hold(350*time.Millisecond, qr.OutOfFocus, false) // as it is brought in
+		hold(400*time.Millisecond, qr.OutOfFocus, true)
 		p.want(t, display.NoHint)
 		hold(time.Second, qr.None, false) // read
 		p.want(t, display.NoHint)
