@@ -1,11 +1,14 @@
 package journal
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"io/fs"
 	"os"
+	"slices"
 	"strings"
+	"syscall"
 
 	"github.com/munjigi/munjigi/pass/cose"
 	"github.com/munjigi/munjigi/pass/wire"
@@ -152,46 +155,41 @@ func (j *Journal) TakeOver(path string) (taken int, err error) {
 }
 
 // readJournal reads the visits of a journal by the kiosk they belong to,
-// without a write to its file: the disk may be dying.
+// without a write to its file: the disk may be dying. Of a damaged file it takes
+// what Open would.
 func readJournal(path string) (visits map[string][]wire.Visit, owner string, err error) {
-	defer func() {
-		if p := recover(); p != nil {
-			err = fmt.Errorf("the file is damaged (%v)", p)
-		}
-	}()
-	o := options()
-	o.ReadOnly = true
-	db, err := bolt.Open(path, 0o600, o)
+	r, err := os.Open(path)
 	if err != nil {
 		return nil, "", err
 	}
-	defer db.Close()
-	visits = map[string][]wire.Visit{}
-	err = db.View(func(tx *bolt.Tx) error {
-		waiting, others, meta := tx.Bucket(bucketVisits), tx.Bucket(bucketAside), tx.Bucket(bucketMeta)
-		if waiting == nil || others == nil || meta == nil {
-			return fmt.Errorf("it is no journal: %w", fs.ErrInvalid)
+	defer r.Close()
+	info, err := r.Stat()
+	if err != nil {
+		return nil, "", err
+	}
+	// As bbolt locks a file that it reads.
+	if err := syscall.Flock(int(r.Fd()), syscall.LOCK_SH|syscall.LOCK_NB); errors.Is(err, syscall.EWOULDBLOCK) {
+		return nil, "", errors.New("another program has it open: stop the kiosk that it belongs to")
+	} else if err != nil {
+		return nil, "", err
+	}
+	f, s := &file{r: r, size: info.Size(), unread: map[uint64]error{}}, newSalvage()
+	if s.tree(f) != nil {
+		if err := s.rest(f); err != nil {
+			return nil, "", err
 		}
-		owner = string(meta.Get(keyKiosk))
-		if err := others.ForEach(func(_, data []byte) error {
-			var a aside
-			if cose.Unmarshal(data, &a) != nil {
-				return nil
-			}
-			if former, ok := strings.CutPrefix(a.Reason, reasonKiosk+" "); ok {
-				visits[former] = append(visits[former], a.Visit)
-			}
-			return nil
-		}); err != nil {
-			return err
+	}
+	if s.kiosk == "" && len(s.visits)+len(s.aside) == 0 {
+		return nil, "", fmt.Errorf("it is no journal, or nothing of it can be read: %w", fs.ErrInvalid)
+	}
+	visits = map[string][]wire.Visit{s.kiosk: s.visits}
+	for _, a := range s.aside {
+		if former, ok := strings.CutPrefix(a.Reason, reasonKiosk+" "); ok {
+			visits[former] = append(visits[former], a.Visit)
 		}
-		return waiting.ForEach(func(_, data []byte) error {
-			var v wire.Visit
-			if cose.Unmarshal(data, &v) == nil { // a damaged record holds up no other
-				visits[owner] = append(visits[owner], v)
-			}
-			return nil
-		})
-	})
-	return visits, owner, err
+	}
+	for _, all := range visits {
+		slices.SortFunc(all, func(a, b wire.Visit) int { return cmp.Compare(a.Seq, b.Seq) })
+	}
+	return visits, s.kiosk, nil
 }

@@ -1,6 +1,7 @@
 package journal
 
 import (
+	"bytes"
 	"errors"
 	"os"
 	"path/filepath"
@@ -84,6 +85,21 @@ func TestTakeOver(t *testing.T) {
 			t.Errorf("visit %d: %+v", i, v)
 		}
 		seen[string(v.Pass)] = true
+	}
+	// A damaged file gives what can be read of it, and is not written to either.
+	damaged := bytes.Clone(before)
+	clear(damaged[:2*os.Getpagesize()]) // both of bbolt's meta pages
+	damagedFile := filepath.Join(dir, "damaged.db")
+	if err := os.WriteFile(damagedFile, damaged, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	third := open(t, filepath.Join(dir, "third.db"))
+	claim(t, third, "door-1", 0)
+	if n, err := third.TakeOver(damagedFile); err != nil || n != 3 {
+		t.Errorf("took over %d of a damaged file, %v, want 3", n, err)
+	}
+	if after, err := os.ReadFile(damagedFile); err != nil || !bytes.Equal(after, damaged) {
+		t.Errorf("the damaged file was written to: %v", err)
 	}
 	if after, err := os.ReadFile(oldFile); err != nil || string(after) != string(before) {
 		t.Errorf("the old file was written to: %v", err)
