@@ -50,7 +50,7 @@ const (
 
 var faults = []fault{
 	{name: "camera-frozen", shown: display.OutOfOrder, within: 30 * time.Second, short: true},
-	{name: "camera-lies", told: []string{""}, within: 30 * time.Second, short: true},
+	{name: "camera-lies", shown: display.OutOfOrder, within: 30 * time.Second, short: true},
 	{name: "camera-unplugged", shown: display.OutOfOrder, within: 30 * time.Second, short: true},
 	{name: "sound-unplugged", told: []string{accepted}, mute: true, settles: 4 * time.Second, within: 30 * time.Second, short: true},
 	{name: "screen-resized", told: []string{accepted}, within: 5 * time.Second, short: true},

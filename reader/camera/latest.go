@@ -59,6 +59,12 @@ const (
 	partingWait    = 2 * time.Second // for a stuck source to let go before it is left behind
 )
 
+// proven is how many pictures a camera delivers at least before it is lost; one
+// that delivered fewer is believed again when it has delivered as many in a row.
+// Some have one old picture to give each time they are opened, and no other: the
+// door would seem to see.
+const proven = 8
+
 // Latest is a task that owns a camera: it dials, dials again after a loss, and
 // keeps only the newest picture. Three buffers go round (one being filled, the
 // newest complete one, the one handed out), so that no frame waits behind
@@ -161,9 +167,10 @@ func (l *Latest) Next(ctx context.Context) (Frame, error) {
 func (l *Latest) Run(ctx context.Context) (err error) {
 	defer close(l.done)
 	wait := firstWait
+	doubt := 0 // pictures that are not believed at the next session's beginning
 	for {
 		before := l.Status().Frames
-		err := l.session(ctx)
+		err := l.session(ctx, doubt)
 		switch {
 		case ctx.Err() != nil:
 			l.finish(ctx.Err(), "the camera is switched off")
@@ -172,8 +179,11 @@ func (l *Latest) Run(ctx context.Context) (err error) {
 			l.finish(io.EOF, "the source has ended")
 			return nil
 		}
-		if l.Status().Frames > before {
-			wait = firstWait // it worked: a loose plug deserves a quick retry
+		if n := l.Status().Frames - before; n > 0 {
+			wait, doubt = firstWait, 0 // it worked: a loose plug deserves a quick retry
+			if n < proven {
+				doubt = proven
+			}
 		}
 		l.lose(err)
 		pause := wait
@@ -192,7 +202,7 @@ func (l *Latest) Run(ctx context.Context) (err error) {
 }
 
 // session dials and grabs until something fails, and watches that it goes on.
-func (l *Latest) session(ctx context.Context) error {
+func (l *Latest) session(ctx context.Context, doubt int) error {
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
 	l.mu.Lock()
@@ -200,7 +210,7 @@ func (l *Latest) session(ctx context.Context) error {
 	gen, buf, seen := l.gen, l.filling, l.good
 	l.mu.Unlock()
 	over := make(chan error, 1)
-	go func() { over <- l.grab(ctx, gen, buf) }()
+	go func() { over <- l.grab(ctx, gen, buf, doubt) }()
 
 	watch := time.NewTicker(l.o.Stuck)
 	defer watch.Stop()
@@ -237,7 +247,9 @@ func (l *Latest) part(cancel context.CancelFunc, over <-chan error, reason error
 	return reason
 }
 
-func (l *Latest) grab(ctx context.Context, gen uint64, buf *slot) error {
+// grab publishes what the camera delivers, but for its first doubt good pictures
+// in a row.
+func (l *Latest) grab(ctx context.Context, gen uint64, buf *slot, doubt int) error {
 	src, err := l.o.Dial(ctx)
 	if err != nil {
 		return err
@@ -245,10 +257,13 @@ func (l *Latest) grab(ctx context.Context, gen uint64, buf *slot) error {
 	defer src.Close()
 	adjuster, _ := src.(Adjuster)
 	var done Adjustment // as the source was opened
-	for {
+	for left := doubt; ; {
 		err := src.Grab(ctx, &buf.gray)
 		switch {
+		case err == nil && left > 1:
+			left--
 		case err == nil:
+			left = 0
 			if buf = l.publish(gen, buf); buf == nil {
 				return nil // left behind; nobody listens any more
 			}
@@ -256,6 +271,9 @@ func (l *Latest) grab(ctx context.Context, gen uint64, buf *slot) error {
 				done = l.adjust(adjuster, done)
 			}
 		case errors.Is(err, ErrBadFrame):
+			if left > 0 {
+				left = doubt
+			}
 			l.mu.Lock()
 			l.status.Bad++
 			l.mu.Unlock()

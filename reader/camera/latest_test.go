@@ -177,6 +177,38 @@ func TestLatestUnpluggedAndBack(t *testing.T) {
 	})
 }
 
+// A camera that has one old picture each time it is opened does not seem to
+// work, fills no log, and is believed once it delivers.
+func TestLatestLies(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		began := time.Now()
+		l, _ := start(t, func(n int) (Source, error) {
+			return &script{grab: func(ctx context.Context, i int, dst *image.Gray) error {
+				switch {
+				case n == 1 && i <= 100, i == 1, time.Since(began) > time.Minute:
+					return every(100*time.Millisecond)(ctx, i, dst)
+				case i < 9:
+					return fmt.Errorf("3 bytes: %w", ErrBadFrame)
+				}
+				return fmt.Errorf("another format: %w", ErrUnplugged)
+			}}, nil
+		})
+		for l.Status().Frames < 100 {
+			next(t, l)
+		}
+		time.Sleep(5 * time.Second)
+		before := l.Status()
+		time.Sleep(40 * time.Second)
+		if s := l.Status(); s.Live || s.Frames != before.Frames || s.Frames > 101 || s.Since != before.Since || s.Dials > before.Dials+20 {
+			t.Errorf("while it lies: %+v, before %+v", s, before)
+		}
+		time.Sleep(15 * time.Second)
+		if s := l.Status(); !s.Live || s.Frames < before.Frames+50 {
+			t.Errorf("when it is well again: %+v", s)
+		}
+	})
+}
+
 func TestLatestStuckCamera(t *testing.T) {
 	for _, deaf := range []bool{false, true} { // deaf: it does not even mind its context
 		t.Run(fmt.Sprintf("deaf %v", deaf), func(t *testing.T) {
