@@ -12,10 +12,10 @@ NEED_DB  := postgresql
 NEED_WEB := chromium fonts-nanum
 
 .DEFAULT_GOAL := help
-.PHONY: help run test build lint vuln fuzz bench bench-long golden prove vectors prompts test-opencv bench-qr hil hil-long packages packages-twice image image-test need need-db need-web clean
+.PHONY: help run test test-arm64 build lint vuln fuzz bench bench-long golden prove vectors prompts test-opencv bench-qr hil hil-long packages packages-twice image image-test need need-db need-web clean
 
 help: ## list the targets
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 need:
 	@.ci/need $(NEED)
@@ -42,6 +42,10 @@ test: need need-db need-web lint ## everything that must hold
 	GOOS=linux GOARCH=arm64 CGO_ENABLED=0 $(GO) build ./...
 	GOOS=linux GOARCH=arm GOARM=7 CGO_ENABLED=0 $(GO) build ./...
 	$(GO) test -run '^$$' -bench . -benchtime 1x ./pass/... ./uplink/... ./reader/... ./display/... ./registry/... >/dev/null
+
+test-arm64: need need-db need-web ## the tests of an arm64 build under QEMU's user emulation (an hour and a half)
+	@.ci/need qemu-user-static
+	GOOS=linux GOARCH=arm64 CGO_ENABLED=0 $(GO) test -p 1 -timeout 90m -exec qemu-aarch64-static ./...
 
 lint: need ## gofmt, vet, staticcheck
 	@test -z "$$(gofmt -l .)" || { gofmt -l . ; echo "run gofmt -w on these files" >&2; exit 1; }

@@ -178,7 +178,7 @@ func classifyV4L2(path string, err error) error {
 		return fmt.Errorf("%s: %w", path, err)
 	case errors.Is(err, syscall.EBUSY), strings.Contains(text, syscall.EBUSY.Error()):
 		return fmt.Errorf("%s: %w; another program uses it, close that: %w", path, err, ErrUnavailable)
-	case errors.Is(err, syscall.ENOTTY):
+	case errors.Is(err, syscall.ENOTTY), errors.Is(err, syscall.ENOSYS): // the second where an emulator knows no such call
 		return fmt.Errorf("%s is not a camera: %w", path, ErrUnsupported)
 	case strings.HasPrefix(text, "Not a video capture device"):
 		// Also a loopback whose writer has not come yet.
