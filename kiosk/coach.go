@@ -71,10 +71,6 @@ var remedies = map[qr.Problem]display.Hint{
 	qr.Glare: display.Glare, qr.Moving: display.HoldStill, qr.Tilted: display.Straighter,
 }
 
-// blurs says that a problem may be what motion makes of a code. Unclear is not:
-// it is what the reader says of a code that a hand is bringing in.
-func blurs(p qr.Problem) bool { return p == qr.Moving || p == qr.Tilted }
-
 // advice is what a visitor is to see and hear.
 type advice struct {
 	seen bool         // something that may be a code is there
@@ -95,6 +91,7 @@ type coach struct {
 	found  time.Time // and were last made
 	read   time.Time // when a code was last read
 	grown  growth
+	dark   time.Time // when a code was last too dark
 
 	hint  display.Hint // on the screen
 	shown time.Time    // since when
@@ -132,12 +129,15 @@ func (c *coach) see(f qr.Finding, at time.Time, busy bool) advice {
 		c.found = at
 		hint := remedies[f.Problem]
 		switch {
-		case fast && blurs(f.Problem):
+		case fast && (f.Problem == qr.Moving || f.Problem == qr.TooLarge): // cut off now, and not in a moment
 			hint = display.HoldStill
-		case fast && f.Problem == qr.TooLarge: // on its way in: cut off now, and not in a moment
-			hint = display.NoHint
 		}
 		c.memory.add(hint, gap)
+		if hint == display.Brighter {
+			c.dark = at
+		}
+	} else if f.Problem == qr.NoCode && at.Sub(c.dark) < grows { // what is dark is not found in every picture
+		c.memory.add(display.Brighter, gap)
 	}
 	return c.advise(f, at, there, busy)
 }
@@ -292,10 +292,13 @@ func (p *spot) see(f qr.Finding, at time.Time) (fast, thing bool) {
 func distance(x, y, u, v float32) float64 { return math.Hypot(float64(x-u), float64(y-v)) }
 
 // stirring is how long after the light of a dark or dazzled picture has changed
-// somebody is thought to be there, and stir by how much of itself it must have.
+// somebody is thought to be there, stir by how much of itself it must have, and
+// steadies how long it must have stayed then: a screen that is coming lights the
+// picture up by itself.
 const (
 	stirring = 3 * time.Second
 	stir     = 0.04
+	steadies = 150 * time.Millisecond
 )
 
 // light is how bright pictures are in which nothing can be seen: a room at night
@@ -314,5 +317,5 @@ func (l *light) see(f qr.Finding, at time.Time) (stirs bool) {
 		l.mean, l.stirs = f.Measure, at
 	}
 	l.at = at
-	return at.Sub(l.stirs) < stirring
+	return at.Sub(l.stirs) >= steadies && at.Sub(l.stirs) < stirring
 }

@@ -141,6 +141,42 @@ func TestPoster(t *testing.T) {
 }
 
 // TestNight is a room in which nothing can be seen, until somebody comes.
+// Who waves a code about sees it cut off by the edge now and then; that is not
+// what is wrong with it.
+func TestWaving(t *testing.T) {
+	p := newPupil()
+	for n := range 45 {
+		p.at = p.at.Add(time.Second / 30)
+		s, c := math.Sincos(float64(n) / 4)
+		f := qr.Finding{Problem: qr.TooLarge, Measure: 8, Located: true, X: 0.5 + 0.1*float32(s), Y: 0.5 + 0.1*float32(c)}
+		if n%9 == 0 {
+			f.Problem = qr.Moving
+		}
+		p.frame(f, false)
+	}
+	p.want(t, display.HoldStill, display.HoldStill)
+}
+
+// A code in the dark is not found in every picture.
+func TestDim(t *testing.T) {
+	p := newPupil()
+	for range 10 {
+		p.see(time.Second/30, qr.TooDark, 0.5, 0.5)
+		p.see(2*time.Second/30, qr.NoCode, 0, 0)
+	}
+	p.want(t, display.Brighter, display.Brighter)
+}
+
+// A screen that is brought into a dark room lights it up by itself.
+func TestLightComes(t *testing.T) {
+	p := newPupil()
+	for n := range 20 {
+		p.at = p.at.Add(time.Second / 30)
+		p.frame(qr.Finding{Problem: qr.TooDark, Measure: 8 * float32(math.Pow(1.05, float64(n)))}, false)
+	}
+	p.want(t, display.NoHint)
+}
+
 func TestNight(t *testing.T) {
 	p := newPupil()
 	dark := func(d time.Duration, mean float32) {

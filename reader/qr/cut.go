@@ -7,6 +7,9 @@ const (
 	patternedBy = 0.4
 	// leastSeen is how many modules from a finder pattern's middle the picture must go on to tell by, four of them not its own.
 	leastSeen = 9
+	// cutContrast is the contrast below which a finder pattern is not walked from: a sensor's noise in the dark is a
+	// pattern that has no end.
+	cutContrast = 24
 )
 
 // cut is a finder pattern whose symbol the picture's edge cuts off, or nil; of several the one nearest to the picture's middle.
@@ -14,7 +17,7 @@ func (d *Decoder) cut() (best *finder) {
 	p, nearest := &d.planes[0], float32(0)
 	for i := range d.finders {
 		f := &d.finders[i]
-		if f.score < clearFinder {
+		if f.score < clearFinder || f.contrast < cutContrast {
 			continue
 		}
 		x, y := f.x-float32(p.w)/2, f.y-float32(p.h)/2

@@ -99,7 +99,9 @@ func (d *Decoder) judge() {
 	case located:
 		d.finding = d.fault
 		d.come(d.best.centre())
-		return
+		if d.fault.Problem != Unclear {
+			return
+		}
 	case seen: // finder patterns alone tell less than it
 		d.come(t.x, t.y)
 		return
