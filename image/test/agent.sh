@@ -57,9 +57,15 @@ done
 [ "${said:-}" ] || { say enrolled; }
 say "accepted: $(log munjigi-kiosk | grep accepted | tail -n 1)"
 say "memory: $(grep -E 'VmRSS|VmHWM' "/proc/$(systemctl show -P MainPID munjigi-kiosk)/status" | tr -s '\t\n ' ' '); failed units: $(systemctl --failed --no-legend --plain | tr '\n' ';')"
-say "runs: $(for p in /proc/[0-9]*; do [ -z "$(tr -d "\0" <"$p/cmdline")" ] || sed -n 's/^Name:\t//p; s/^VmRSS:[\t ]*\([0-9]*\).*/\1/p' "$p/status" 2>/dev/null | tr '\n' ' '; done)"
+say "runs: $(for p in /proc/[0-9]*; do [ -z "$(cat "$p/cmdline" 2>/dev/null | tr -d "\0")" ] || sed -n 's/^Name:\t//p; s/^VmRSS:[\t ]*\([0-9]*\).*/\1/p' "$p/status" 2>/dev/null | tr '\n' ' '; done)"
 [ "$mode" != damage ] || { say "works as before"; exec sleep 100000; }
 tried=$(cat /data/update/tried 2>/dev/null)
+# What the device trusts is the test's, until the next start; the unit is the image's.
+trusted() {
+  mkdir -p /run/systemd/system/munjigi-update.service.d
+  printf '[Service]\nEnvironment=SSL_CERT_FILE=/run/t/ca.pem\n' >/run/systemd/system/munjigi-update.service.d/test.conf
+  systemctl daemon-reload
+}
 refused() { /usr/lib/munjigi/machine update "/run/t/$1.raucb" && say "$1 TAKEN" || say "$1 refused"; }
 case "$slot ${version##*.} ${tried##*.}" in
 "A good "* | "A sick "* | "A bad "*) say "what is that in A: $version" ;;
@@ -68,10 +74,7 @@ case "$slot ${version##*.} ${tried##*.}" in
   say "a minute later: $(grep VmRSS "/proc/$(systemctl show -P MainPID munjigi-kiosk)/status" | tr -s '\t\n ' ' ')"
   refused foreign
   refused older
-  # What the device trusts, and its address, are the test's; the unit is the image's.
-  mkdir -p /run/systemd/system/munjigi-update.service.d
-  printf '[Service]\nEnvironment=SSL_CERT_FILE=/run/t/ca.pem\n' >/run/systemd/system/munjigi-update.service.d/test.conf
-  systemctl daemon-reload
+  trusted
   say "asking the server"
   for try in 1 2 3; do # an emulator beside other work is too slow for a handshake's ten seconds
     systemctl start munjigi-update && break
@@ -81,6 +84,7 @@ case "$slot ${version##*.} ${tried##*.}" in
 "B good good")
   until [ "$(systemctl is-active munjigi-confirm)" = inactive ]; do sleep 2; done
   systemctl is-failed -q munjigi-confirm && say "confirm failed" || say "good B"
+  trusted
   systemctl start munjigi-update && say "asked again: $(log munjigi-update | tail -n 1)"
   say "wants a stick"
   ;;
