@@ -77,14 +77,19 @@ func mend(ctx context.Context, h host) error {
 		err := h.run(ctx, append(c[:len(c):len(c)], dataPartition))
 		if err == nil {
 			// A check may end well and leave what no kernel takes.
-			if err = h.run(ctx, []string{"mount", "-t", "ext4", "-o", "ro,nosuid,nodev,noexec", dataPartition, "/" + data}); err == nil {
-				return h.run(ctx, []string{"umount", "/" + data})
+			if err = mounts(ctx, h); err == nil {
+				return nil
 			}
 		}
 		if ctx.Err() != nil {
 			return ctx.Err()
 		}
 		fmt.Fprintln(os.Stderr, "machine: the data partition:", err)
+	}
+	// Nor does what a check cannot mend, or a check that fails by itself, speak
+	// against a partition that the kernel takes: visits lie on it.
+	if mounts(ctx, h) == nil {
+		return nil
 	}
 	if err := h.read(); err != nil {
 		h.say(machine.Worn)
@@ -96,6 +101,14 @@ func mend(ctx context.Context, h host) error {
 		return fmt.Errorf("make the data partition anew: %w", err)
 	}
 	return wait(ctx, 20*time.Second) // to be read
+}
+
+// mounts says whether the kernel takes the partition as it is.
+func mounts(ctx context.Context, h host) error {
+	if err := h.run(ctx, []string{"mount", "-t", "ext4", "-o", "ro,nosuid,nodev,noexec", dataPartition, "/" + data}); err != nil {
+		return err
+	}
+	return h.run(ctx, []string{"umount", "/" + data})
 }
 
 // check runs a program; of e2fsck(8), 1 and 2 say that all was mended.

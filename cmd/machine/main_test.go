@@ -178,10 +178,11 @@ func TestMend(t *testing.T) {
 	}{
 		{"whole", nil, nil, nil, "umount /data", nil},
 		{"no superblock", []string{yes}, nil, []machine.Notice{machine.Mending}, "umount /data", nil},
-		{"nothing left", []string{yes, one, three}, nil, []machine.Notice{machine.Mending, machine.Anew}, mkfs, nil},
+		{"a check that cannot mend", []string{yes, one, three}, nil, []machine.Notice{machine.Mending}, "umount /data", nil},
+		{"nothing left", []string{yes, one, three, "mount"}, nil, []machine.Notice{machine.Mending, machine.Anew}, mkfs, nil},
 		{"checked and of no use", []string{"mount"}, nil, []machine.Notice{machine.Mending, machine.Anew}, mkfs, nil},
-		{"no answer", []string{yes, one, three}, lost, []machine.Notice{machine.Mending, machine.Worn}, three, lost},
-		{"read-only card", []string{yes, one, three, mkfs}, nil, []machine.Notice{machine.Mending, machine.Anew, machine.Worn}, mkfs, broken},
+		{"no answer", []string{yes, one, three, "mount"}, lost, []machine.Notice{machine.Mending, machine.Worn}, "mount", lost},
+		{"read-only card", []string{yes, one, three, "mount", mkfs}, nil, []machine.Notice{machine.Mending, machine.Anew, machine.Worn}, mkfs, broken},
 	} {
 		synctest.Test(t, func(t *testing.T) {
 			var said []machine.Notice

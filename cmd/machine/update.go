@@ -25,6 +25,7 @@ const (
 	folder     = "/data/update"
 	bundleName = "munjigi.raucb"
 	bundleFile = folder + "/" + bundleName
+	stickName  = "stick.raucb"     // what came on a stick: it must not cost a bundle that waits
 	tagName    = "tag"             // the server's ETag of the bundle looked at last, behind the version that was asked for
 	triedFile  = folder + "/tried" // the version installed last: where it does not run, it failed here
 
@@ -56,8 +57,16 @@ func poll(ctx context.Context, now func() time.Time) error {
 	if err != nil || !waits || !c.Update.May(now()) { // a slow network may have brought it too late
 		return err
 	}
-	return errors.Join(install(ctx, c.Update), os.RemoveAll(bundleFile))
+	err = errors.Join(install(ctx, c.Update, bundleFile), os.RemoveAll(bundleFile))
+	if err != nil && !errors.Is(err, errRefused) {
+		// It may go well the next time, but for its tag it would not be fetched again.
+		err = errors.Join(err, os.RemoveAll(filepath.Join(folder, tagName)))
+	}
+	return err
 }
+
+// errRefused is returned for a bundle that will be refused the next time, too.
+var errRefused = errors.New("the bundle is refused")
 
 // secure makes a client one that is led to HTTPS alone.
 func secure(c http.Client) *http.Client {
@@ -77,8 +86,9 @@ func secure(c http.Client) *http.Client {
 // be what is installed, and a stick may be pulled, or lie.
 func stick(ctx context.Context, path string) error {
 	c, err := machine.Load(filepath.Join("/", settings, "device.toml"))
-	if err != nil {
-		return err
+	if err != nil { // a mistake there must not keep the update away that mends it
+		fmt.Fprintln(os.Stderr, "machine:", err)
+		c = machine.Defaults()
 	}
 	f, err := os.Open(path)
 	if errors.Is(err, fs.ErrNotExist) {
@@ -93,10 +103,11 @@ func stick(ctx context.Context, path string) error {
 		return err
 	}
 	defer unlock()
-	if err := keep(f, folder); err != nil {
+	copied := filepath.Join(folder, stickName)
+	if err := keep(f, folder, stickName); err != nil {
 		return err
 	}
-	return errors.Join(install(ctx, c.Update), os.RemoveAll(bundleFile))
+	return errors.Join(install(ctx, c.Update, copied), os.RemoveAll(copied))
 }
 
 // alone lets one update at a time at what is kept of them.
@@ -114,12 +125,12 @@ func alone() (unlock func(), err error) {
 	return func() { _ = f.Close() }, nil // which unlocks
 }
 
-// keep writes a bundle into dir whole, or not at all.
-func keep(from io.Reader, dir string) error {
+// keep writes a bundle into dir under that name whole, or not at all.
+func keep(from io.Reader, dir, name string) error {
 	if err := os.MkdirAll(dir, 0o700); err != nil {
 		return fmt.Errorf("make the folder of updates: %w", err)
 	}
-	bundle := filepath.Join(dir, bundleName)
+	bundle := filepath.Join(dir, name)
 	part := bundle + ".part"
 	f, err := os.Create(part)
 	if err != nil {
@@ -165,20 +176,23 @@ func fetch(ctx context.Context, client *http.Client, u machine.Update, dir strin
 	default:
 		return false, fmt.Errorf("look for an update: the server answers %s", resp.Status)
 	}
-	if err := keep(resp.Body, dir); err != nil {
+	if err := keep(resp.Body, dir, bundleName); err != nil {
 		return false, err
 	}
 	// Looked at, whatever comes of it: a bad bundle is fetched once.
 	return true, os.WriteFile(filepath.Join(dir, tagName), []byte(u.Version+" "+resp.Header.Get("ETag")), 0o600)
 }
 
-// install installs the bundle that is kept, where it is signed, one that the settings
+// install installs the bundle at path, where it is signed, one that the settings
 // take (machine.Update.Takes) and was not tried before, and starts anew. The old root
 // stays as it is and starts again where the new one does not prove itself.
-func install(ctx context.Context, settings machine.Update) error {
-	out, err := exec.CommandContext(ctx, "rauc", "info", "--output-format=json", bundleFile).Output()
+func install(ctx context.Context, settings machine.Update, path string) error {
+	out, err := exec.CommandContext(ctx, "rauc", "info", "--output-format=json", path).Output()
 	if err != nil {
-		return fmt.Errorf("the bundle is not signed for this device, or damaged: %w", err)
+		if ctx.Err() != nil {
+			return ctx.Err()
+		}
+		return fmt.Errorf("%w: it is not signed for this device, or damaged: %w", errRefused, err)
 	}
 	var info struct{ Version string }
 	if err := json.Unmarshal(out, &info); err != nil {
@@ -196,9 +210,9 @@ func install(ctx context.Context, settings machine.Update) error {
 		return nil // it runs, or has failed here
 	}
 	if err := settings.Takes(info.Version, string(bytes.TrimSpace(runs))); err != nil {
-		return err
+		return fmt.Errorf("%w: %w", errRefused, err)
 	}
-	c := exec.CommandContext(ctx, "rauc", "install", bundleFile)
+	c := exec.CommandContext(ctx, "rauc", "install", path)
 	c.Stdout, c.Stderr = os.Stdout, os.Stderr
 	if err := c.Run(); err != nil {
 		return fmt.Errorf("install %s: %w", info.Version, err)

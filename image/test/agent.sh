@@ -4,7 +4,7 @@
 exec >/dev/ttyAMA0 2>&1
 slot=$(sed 's/.*rauc.slot=\([AB]\).*/\1/' /proc/cmdline)
 version=$(cat /etc/munjigi-version)
-mode=$(sed -n 's/.*agent\.\([a-z]*\).*/\1/p' /proc/cmdline)
+mode=$(sed -n 's/.* agent\.\([a-z]*\) .*/\1/p' /proc/cmdline) # not of systemd.run=…/agent.sh
 say() { echo "AGENT $*"; }
 log() { journalctl -q -o cat -u "$1" --no-pager; }
 say "root $slot, version $version"
