@@ -17,10 +17,14 @@ var (
 	// whatever is in it.
 	word = regexp.MustCompile(`[^\s"'=,;()\[\]{}<>|]+`)
 	// plain are short numbers with a unit, dates, times, durations, sizes.
-	plain = regexp.MustCompile(`^[-+]?(\d{1,7}(\.\d{1,6})?(%|[a-zµ]{1,3}|MiB)?|\d{1,5}[x×]\d{1,5}|(\d+h)?(\d+m)?\d+(\.\d+)?s|0x[0-9a-f]{1,8}` +
+	plain = regexp.MustCompile(`^[-+]?(\d{1,7}(\.\d{1,6})?(%|[a-zµ]{1,3}|MiB)?|\d{1,5}[x×]\d{1,5}|(\d+h)?(\d+m)?\d{1,7}(\.\d{1,9})?s|0x[0-9a-f]{1,8}` +
 		`|20\d\d-\d\d-\d\d(T\d\d:\d\d:\d\d(\.\d{1,9})?(Z|[-+]\d\d:\d\d))?|\d\d:\d\d(:\d\d)?(-\d\d:\d\d)?)[.:]?$`)
 	// phone is a telephone number, also where it is written in groups.
 	phone = regexp.MustCompile(`(\+?\d{1,3}[-. ])?\(?\d{2,4}\)?[-. ]\d{3,4}[-. ]\d{4}`)
+	// address is one of a camera or a server, which may hold a name and a password
+	// in pieces that are short numbers, and secret what stands behind such a name.
+	address = regexp.MustCompile(`\S+://\S+`)
+	secret  = regexp.MustCompile(`(?i)(user|name|login|id|pw|pass\w*|pwd|key|token|auth)(\s*=\s*)[^\s,;]+`)
 	// digits are too many for a machine's figure, also where the program has them
 	// by chance.
 	digits = regexp.MustCompile(`\d([-.]?\d){7}`)
@@ -34,7 +38,8 @@ const shortWord = 6
 
 // text sieves word by word.
 func (s sieve) text(text string) string {
-	return word.ReplaceAllStringFunc(phone.ReplaceAllString(text, "…"), func(w string) string {
+	text = secret.ReplaceAllString(address.ReplaceAllString(phone.ReplaceAllString(text, "…"), "…"), "$1$2…")
+	return word.ReplaceAllStringFunc(text, func(w string) string {
 		if plain.MatchString(w) || s.knows(w) {
 			return w
 		}

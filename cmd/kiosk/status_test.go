@@ -24,9 +24,12 @@ func TestStatus(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	for _, line := range []string{fmt.Sprintf("RestartPreventExitStatus=%d\n", statusReboot), "FailureAction=reboot\n", "Environment=MUNJIGI_REBOOTS=1\n"} {
+	for _, line := range []string{fmt.Sprintf("RestartPreventExitStatus=%d\n", statusReboot), fmt.Sprintf("ExecStopPost=+/bin/sh -c '[ \"$EXIT_STATUS\" != %d ] || systemctl --no-block reboot'\n", statusReboot), "Environment=MUNJIGI_REBOOTS=1\n"} {
 		if !strings.Contains(string(unit), line) {
 			t.Errorf("the image's unit lacks %s", line)
 		}
+	}
+	if strings.Contains(string(unit), "\nFailureAction=") {
+		t.Error("systemd takes FailureAction= at each failure, also where it starts the kiosk again")
 	}
 }

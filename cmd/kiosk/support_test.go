@@ -193,12 +193,15 @@ func unpack(t *testing.T, path string) map[string]string {
 func TestSieve(t *testing.T) {
 	s := sieve{[]byte("the camera does not answer; /dev/video0 Hong_Kong 12345678")}
 	for in, want := range map[string]string{
-		"the camera /dev/video0 does":            "the camera /dev/video0 does",
-		"the camera of 01012345678, 010 1234 56": "the camera … …, 010 1234 56",
-		"2026-11-22T12:00:00Z 17.5ms 1280x720":   "2026-11-22T12:00:00Z 17.5ms 1280x720",
-		"12345678":                               "…",
-		"tel 02-123-4567 does":                   "… … does",
-		"Kong":                                   "…",
+		"the camera /dev/video0 does":                     "the camera /dev/video0 does",
+		"the camera of 01012345678, 010 1234 56":          "the camera … …, 010 1234 56",
+		"2026-11-22T12:00:00Z 17.5ms 1280x720":            "2026-11-22T12:00:00Z 17.5ms 1280x720",
+		"12345678":                                        "…",
+		"tel 02-123-4567 does":                            "… … does",
+		"Kong":                                            "…",
+		"the opencv:http://cam/v.cgi?u=a&pwd=888888 does": "the … does",
+		"user-pw=1234 does":                               "…=… does",
+		"01012345678s":                                    "…",
 	} {
 		if got := s.text(in); got != want {
 			t.Errorf("%q: %q, want %q", in, got, want)

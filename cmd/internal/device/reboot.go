@@ -47,7 +47,7 @@ func broken(err error) bool {
 	return errors.Is(err, syscall.EROFS) || errors.Is(err, syscall.EIO)
 }
 
-// AtStart is the error of a start that failed: with ErrReboot where reboots is
+// AtStart is the error of a start that failed, which nobody need wait for: with ErrReboot where reboots is
 // meant to help against it, and the machine has run long enough.
 func AtStart(err error, reboots bool) error {
 	if reboots && broken(err) && upTime() >= rebootEvery {
