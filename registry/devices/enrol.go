@@ -59,14 +59,23 @@ func (b *Book) NewCode(ctx context.Context, facility, name, replaces string, lif
 	return text, code, nil
 }
 
-// Tidy erases the secrets of codes past their time, and forgets codes 28 days
-// after.
+// Tidy erases the secrets of codes past their time, and forgets codes, and the
+// names of places whose owner has left, 28 days after.
 func (b *Book) Tidy(ctx context.Context, now time.Time) error {
 	if _, err := b.SQL.ExecContext(ctx, `UPDATE codes SET secret = NULL WHERE secret IS NOT NULL AND expires <= $1`, now.UnixMilli()); err != nil {
 		return fmt.Errorf("erase expired codes: %w", err)
 	}
 	if _, err := b.SQL.ExecContext(ctx, `DELETE FROM codes WHERE expires <= $1`, now.AddDate(0, 0, -28).UnixMilli()); err != nil {
 		return fmt.Errorf("erase expired codes: %w", err)
+	}
+	// The names of places whose owner has left, when no visit points there any more.
+	for _, query := range []string{
+		`UPDATE kiosks SET name = '' WHERE name <> '' AND facility IN (SELECT id FROM facilities WHERE closed <= $1)`,
+		`UPDATE facilities SET name = '' WHERE name <> '' AND closed <= $1`,
+	} {
+		if _, err := b.SQL.ExecContext(ctx, query, now.AddDate(0, 0, -28).UnixMilli()); err != nil {
+			return fmt.Errorf("erase the names of closed places: %w", err)
+		}
 	}
 	return nil
 }
@@ -118,7 +127,7 @@ func (b *Book) Enrol(ctx context.Context, e wire.Enrol, now time.Time) (wire.Enr
 	}
 	var answer wire.Enrolment
 	err = b.change(ctx, func(tx *sql.Tx) (err error) {
-		done, err := tx.ExecContext(ctx, `UPDATE codes SET used = $2, spki = $3, secret = NULL WHERE id = $1 AND used IS NULL AND expires > $2`, c.id, now.UnixMilli(), spki[:])
+		done, err := tx.ExecContext(ctx, `UPDATE codes SET used = $2, spki = $3, secret = NULL WHERE id = $1 AND used IS NULL AND secret IS NOT NULL AND expires > $2`, c.id, now.UnixMilli(), spki[:])
 		if err != nil {
 			return fmt.Errorf("use the code: %w", err)
 		}

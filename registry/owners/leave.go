@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
+	"time"
 )
 
 // errKiosksRun is returned for a business that leaves while its doors go on.
@@ -13,9 +14,9 @@ var errKiosksRun = errors.New("kiosks of this business are not revoked yet")
 
 // leave deletes an account with its sessions and links. With an owner's last
 // boss the business goes too: all its people, its data and its unused enrolment
-// codes. Its branches stay without an owner, since visits of the last 28 days
+// codes. Its branches stay without an owner for 28 days, since visits
 // name them. errKiosksRun if a kiosk of theirs could go on.
-func (a accounts) leave(ctx context.Context, owner, id string) error {
+func (a accounts) leave(ctx context.Context, owner, id string, now time.Time) error {
 	return within(ctx, a.db, func(tx *sql.Tx) error {
 		if err := alone(ctx, tx, owner); err != nil {
 			return err
@@ -43,7 +44,6 @@ func (a accounts) leave(ctx context.Context, owner, id string) error {
 		}
 		for _, query := range []string{
 			`DELETE FROM branch_hours WHERE facility IN (SELECT id FROM facilities WHERE owner = $1)`,
-			`UPDATE facilities SET owner = '' WHERE owner = $1`,
 			`DELETE FROM owner_links WHERE owner = $1`,
 			`DELETE FROM owner_sessions WHERE account IN (SELECT id FROM accounts WHERE owner = $1)`,
 			`DELETE FROM accounts WHERE owner = $1`,
@@ -53,7 +53,7 @@ func (a accounts) leave(ctx context.Context, owner, id string) error {
 				return err
 			}
 		}
-		return nil
+		return closing(ctx, tx, `UPDATE facilities SET owner = '', closed = $2 WHERE owner = $1`, owner, now.UnixMilli())
 	})
 }
 
@@ -127,7 +127,7 @@ func (s *Server) leave(w http.ResponseWriter, r *http.Request, v *visitor) error
 	if same, err := s.presentPassword(w, r, v, "leave", page); err != nil || !same {
 		return err
 	}
-	switch err := s.accounts.leave(ctx, v.owner.ID, v.account.ID); {
+	switch err := s.accounts.leave(ctx, v.owner.ID, v.account.ID, s.Now()); {
 	case errors.Is(err, errKiosksRun):
 		return s.show(w, r, v, http.StatusConflict, "leave", page)
 	case err != nil:

@@ -274,6 +274,21 @@ func TestLeave(t *testing.T) {
 		if _, err := h.tryEnrol(code, "door-3"); err == nil {
 			t.Error("a code of a deleted business makes a kiosk")
 		}
+		name := func() (name string) {
+			t.Helper()
+			if err := h.db.SQL().QueryRow(`SELECT name FROM facilities WHERE id = $1`, facilityOf(w.branch)).Scan(&name); err != nil {
+				t.Fatal(err)
+			}
+			return name
+		}
+		for _, day := range []struct {
+			n    int
+			want string
+		}{{27, "본점"}, {28, ""}} {
+			if err := h.book.Tidy(t.Context(), h.now().AddDate(0, 0, day.n)); err != nil || name() != day.want {
+				t.Errorf("on day %d the place is called %q, %v", day.n, name(), err)
+			}
+		}
 		// The other business notices nothing, and the number is free again.
 		w.other.see(w.otherBranch)
 		h.boss(business1, "haneul@example.com")
