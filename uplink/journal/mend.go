@@ -55,9 +55,6 @@ const (
 // the new one in its place. nil, nil: there was nothing to do.
 func mend(path string) (*Mend, error) {
 	next := path + ".mend"
-	if err := os.RemoveAll(next); err != nil { // left by a cut
-		return nil, err
-	}
 	r, err := os.Open(path)
 	if errors.Is(err, fs.ErrNotExist) {
 		return nil, nil
@@ -77,6 +74,13 @@ func mend(path string) (*Mend, error) {
 		}
 		return nil, err
 	}
+	// Another program may have put a new file there since it was opened.
+	if there, err := os.Stat(path); err != nil || !os.SameFile(there, info) {
+		return nil, errors.Join(berrors.ErrTimeout, err)
+	}
+	if err := os.RemoveAll(next); err != nil { // left by a cut
+		return nil, err
+	}
 	f := &file{r: r, size: info.Size(), unread: map[uint64]error{}}
 	s := newSalvage()
 	why := s.tree(f)
@@ -93,9 +97,7 @@ func mend(path string) (*Mend, error) {
 		return nil, errors.Join(fmt.Errorf("it is damaged (%w) and could not be mended: %w", why, err), os.RemoveAll(next))
 	}
 	m := &Mend{Visits: len(s.visits) + len(s.aside), Marks: len(s.used), Why: why, orphans: s.orphans()}
-	if m.Kept, err = keepDamaged(path, info, s.oldest()); err != nil {
-		return nil, errors.Join(fmt.Errorf("it is damaged (%w) and could not be set aside: %w", why, err), os.Remove(next))
-	}
+	m.Kept = keepDamaged(path, info, s.oldest())
 	if err := os.Rename(next, path); err != nil {
 		return nil, err
 	}
@@ -131,32 +133,37 @@ func (f *file) dead() error {
 }
 
 // keepDamaged gives a damaged file a second name, for support, before the new
-// one takes its first. It is destroyed when its oldest visit would be (law 12).
-func keepDamaged(path string, info fs.FileInfo, oldest time.Time) (string, error) {
+// one takes its first, and returns it. It is destroyed when its oldest visit would
+// be (law 12). Where that is not possible it is not kept: "".
+func keepDamaged(path string, info fs.FileInfo, oldest time.Time) string {
 	until := oldest.Add(Keep)
 	if oldest.IsZero() {
 		until = info.ModTime().Add(unknownKeep)
 	}
 	if info.Size() > maxDamagedSize {
-		return "", nil
+		return ""
 	}
 	name := path + damagedName + until.UTC().Format(damagedDay)
 	if err := os.Remove(name); err != nil && !errors.Is(err, fs.ErrNotExist) {
-		return "", err
+		return ""
 	}
 	all, err := damagedFiles(path)
 	if err != nil {
-		return "", err
+		return ""
 	}
 	for ; len(all) >= maxDamaged; all = all[1:] {
-		if err := os.Remove(all[0]); err != nil {
-			return "", err
+		if os.Remove(all[0]) != nil {
+			return ""
 		}
 	}
-	if err := os.Link(path, name); err != nil {
-		return "", nil // a file system without a second name: it is not kept
+	if os.Link(path, name) != nil { // also a file system without a second name
+		return ""
 	}
-	return name, errors.Join(os.Chmod(name, 0o600), disk.Own(name))
+	if os.Chmod(name, 0o600) != nil || disk.Own(name) != nil {
+		_ = os.Remove(name) // nobody else may read it
+		return ""
+	}
+	return name
 }
 
 // damagedFiles are those that are kept, the soonest to go first.

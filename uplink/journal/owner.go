@@ -27,6 +27,7 @@ func (j *Journal) Claim(kiosk string) (setAsideNow int, err error) {
 	if kiosk == "" {
 		return 0, errors.New("claim the journal: a kiosk has a name")
 	}
+	changed := false
 	err = j.update(func(tx *bolt.Tx) error {
 		setAsideNow = 0
 		meta := tx.Bucket(bucketMeta)
@@ -48,7 +49,7 @@ func (j *Journal) Claim(kiosk string) (setAsideNow int, err error) {
 		if err := restore(tx, kiosk); err != nil {
 			return err
 		}
-		if owner != "" { // another owner's numbers
+		if changed = owner != ""; changed { // another owner's numbers
 			if err := forgetCounts(tx); err != nil {
 				return err
 			}
@@ -57,6 +58,11 @@ func (j *Journal) Claim(kiosk string) (setAsideNow int, err error) {
 	})
 	if err != nil {
 		return 0, fmt.Errorf("claim the journal: %w", err)
+	}
+	if changed {
+		// No old page may say whose the visits were, should the file be damaged
+		// later. Where this fails it is done tonight.
+		_ = j.Compact()
 	}
 	return setAsideNow, nil
 }

@@ -1,6 +1,7 @@
 package journal
 
 import (
+	"errors"
 	"fmt"
 	"time"
 
@@ -27,9 +28,9 @@ func (j *Journal) Prune(now time.Time, skew time.Duration) (destroyed int, err e
 	return destroyed, nil
 }
 
-func (j *Journal) prune(now time.Time, skew time.Duration, destroyed *int) error {
+func (j *Journal) prune(now time.Time, skew time.Duration, destroyed *int) (err error) {
 	var high time.Time
-	err := j.update(func(tx *bolt.Tx) error {
+	err = j.update(func(tx *bolt.Tx) error {
 		if err := raiseClock(tx, now); err != nil {
 			return err
 		}
@@ -39,9 +40,8 @@ func (j *Journal) prune(now time.Time, skew time.Duration, destroyed *int) error
 	if err != nil {
 		return err
 	}
-	if err := j.pruneDamaged(high); err != nil {
-		return err
-	}
+	// A copy that the disk does not let go must not keep the rest.
+	defer func() { err = errors.Join(err, j.pruneDamaged(high)) }()
 	_, err = j.sweep(bucketUsed, false, func(data []byte) bool {
 		var m mark
 		// Nothing can be read from a damaged mark; it must not hold up the rest.
