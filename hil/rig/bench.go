@@ -56,7 +56,8 @@ func (r *rig) measure(ctx context.Context, key ed25519.PrivateKey, g *gaze) erro
 		}
 		answers, sounds := r.diary.between(w.from, w.to), r.ear.heard(w.from, w.to)
 		if len(answers) != 1 || answers[0].verdict != w.want || len(sounds) == 0 || g.seen().IsZero() {
-			if w.stall > tears || w.busy > saturated { // the machine's fault; the next may have more luck
+			missed := len(answers) == 0 || len(answers) == 1 && answers[0].verdict == w.want
+			if missed && (w.stall > tears || w.busy > saturated) { // the machine's fault; the next may have more luck
 				without++
 				continue
 			}

@@ -262,6 +262,9 @@ func (l *Latest) grab(ctx context.Context, gen uint64, buf *slot, doubt int) err
 		switch {
 		case err == nil && left > 1:
 			left--
+			l.mu.Lock()
+			l.good++ // a slow camera needs a while for them
+			l.mu.Unlock()
 		case err == nil:
 			left = 0
 			if buf = l.publish(gen, buf); buf == nil {

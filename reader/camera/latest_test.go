@@ -209,6 +209,24 @@ func TestLatestLies(t *testing.T) {
 	})
 }
 
+// A slow camera whose plug was loose is believed again, too.
+func TestLatestSlow(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		l, _ := start(t, func(n int) (Source, error) {
+			return &script{grab: func(ctx context.Context, i int, dst *image.Gray) error {
+				if n == 1 && i > 2 {
+					return fmt.Errorf("no such device: %w", ErrUnplugged)
+				}
+				return every(time.Second)(ctx, i, dst)
+			}}, nil
+		})
+		time.Sleep(time.Minute)
+		if s := l.Status(); !s.Live || s.Frames < 30 || s.Dials != 2 {
+			t.Errorf("status %+v", s)
+		}
+	})
+}
+
 func TestLatestStuckCamera(t *testing.T) {
 	for _, deaf := range []bool{false, true} { // deaf: it does not even mind its context
 		t.Run(fmt.Sprintf("deaf %v", deaf), func(t *testing.T) {

@@ -122,7 +122,7 @@ func (d *Decoder) symbol(g *grid) bool {
 
 // judged finds fault with the symbol sampled last, where it is the best located one so far.
 func (d *Decoder) judged(g *grid, v *view) {
-	if g.score > d.best.score {
+	if d.modules.whole && g.score > d.best.score {
 		d.best, d.sure, d.fault = *g, d.legible(), d.judgeSymbol(g, v)
 	}
 }

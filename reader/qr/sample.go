@@ -3,6 +3,7 @@ package qr
 // modules are a symbol's gray levels, one a module, and what is made of them.
 type modules struct {
 	side  int
+	whole bool      // all was sampled: there was time
 	raw   []float32 // luma, 255 − luma for inverted symbols
 	mean  []float32 // of the surroundings
 	dev   []float32 // mean distance of the surroundings from their mean: the contrast
@@ -19,7 +20,7 @@ type modules struct {
 // sample reads g's modules from v: each the mean of four places around its middle. It gives false where there was no time.
 func (m *modules) sample(g *grid, v *view, late func() bool) bool {
 	n := g.side
-	m.side = n
+	m.side, m.whole = n, false
 	m.raw, m.mean, m.dev = grow(m.raw, n*n), grow(m.mean, n*n), grow(m.dev, n*n)
 	m.soft, m.flip = grow(m.soft, n*n), grow(m.flip, n*n)
 	h := g.homography
@@ -52,6 +53,7 @@ func (m *modules) sample(g *grid, v *view, late func() bool) bool {
 		}
 	}
 	m.level()
+	m.whole = true
 	return true
 }
 
