@@ -128,8 +128,7 @@ func (c *coach) see(f qr.Finding, at time.Time, busy bool) advice {
 		}
 		c.found = at
 		hint := remedies[f.Problem]
-		switch {
-		case fast && (f.Problem == qr.Moving || f.Problem == qr.TooLarge): // cut off now, and not in a moment
+		if fast && (f.Problem == qr.Moving || f.Problem == qr.TooLarge) { // cut off now, and not in a moment
 			hint = display.HoldStill
 		}
 		c.memory.add(hint, gap)

@@ -65,14 +65,16 @@ func (d *Decoder) judge() {
 		d.place(d.trail.centre())
 		return
 	}
-	if f := d.cut(); f != nil && (d.best.score < wellLocated || d.fault.Problem == TooLarge) {
-		d.finding = Finding{Problem: TooLarge, Measure: f.size / 7}
-		if t, seen := d.texture(); seen {
-			d.come(t.x, t.y) // steadier than where a symbol is thought to be of which much is missing
-		} else {
-			d.come(f.x, f.y)
+	if d.best.score < wellLocated || d.fault.Problem == TooLarge {
+		if f := d.cut(); f != nil {
+			d.finding = Finding{Problem: TooLarge, Measure: f.size / 7}
+			if t, seen := d.texture(); seen {
+				d.come(t.x, t.y) // steadier than where a symbol is thought to be of which much is missing
+			} else {
+				d.come(f.x, f.y)
+			}
+			return
 		}
-		return
 	}
 	located := d.best.score > leastJudged && !d.dwarfed()
 	if located && d.best.score > wellLocated {

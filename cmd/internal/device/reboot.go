@@ -47,8 +47,9 @@ func broken(err error) bool {
 	return errors.Is(err, syscall.EROFS) || errors.Is(err, syscall.EIO)
 }
 
-// AtStart is the error of a start that failed, which nobody need wait for: with ErrReboot where reboots is
-// meant to help against it, and the machine has run long enough.
+// AtStart is the error of a start that failed: with ErrReboot at once where a new
+// start of the machine may help and the machine has run long enough. No visitor
+// is before a door that does not start, so that there is nothing to wait for.
 func AtStart(err error, reboots bool) error {
 	if reboots && broken(err) && upTime() >= rebootEvery {
 		return errors.Join(ErrReboot, err)
